@@ -21,7 +21,7 @@ from hostd.boot_steps import first_steps, loads, preparations, recalls
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.domain.server_settings import StateSettings
-from hostd.gateway import complexity_weights, example_vectors
+from hostd.gateway import complexity_weights, detectors, example_vectors
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
@@ -181,7 +181,7 @@ def _reload(
     return Reload(
         catalog,
         post,
-        example_vectors.preparing(SettingsReader().read),
+        detectors.preparing(example_vectors.preparing(SettingsReader().read)),
         before=[renewal(catalog, engines), instances.apply],
         after=after,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from hostd.domain.catalog import Catalog
-from hostd.gateway import example_vectors
+from hostd.gateway import detectors, example_vectors
 from hostd.routing.likeness import examples_of
 from hostd.runtime.boot import BootStep
 from hostd.runtime.calendar_clock import CalendarClock
@@ -75,13 +75,19 @@ def recalls(midnight: SpendingClock, shared: Sequence[SharedState], speeds: Spee
 
 
 def preparations(catalog: Catalog) -> list[BootStep]:
-    """Return the step that reads what examples in the rules of roles are compared by, where there are some."""
-    roles = tuple(catalog.roles.values())
+    """Return the steps that read what requests are looked at by: examples in the rules of roles, detectors of private data."""
+    roles, privacy = tuple(catalog.roles.values()), catalog.privacy
 
     async def read() -> None:
         await asyncio.to_thread(example_vectors.prepare, roles)
 
-    return [BootStep("reading the vectors of words", read)] if any(map(examples_of, roles)) else []
+    async def make() -> None:
+        await asyncio.to_thread(detectors.prepare, privacy)
+
+    return [
+        *([BootStep("reading the vectors of words", read)] if any(map(examples_of, roles)) else []),
+        *([BootStep("making detectors of private data", make)] if privacy.scans and privacy.detectors else []),
+    ]
 
 
 def loads(

@@ -5,6 +5,7 @@ from unittest.mock import AsyncMock, MagicMock
 
 from hostd.boot_steps import first_steps, loads, preparations, recalls
 from hostd.domain.catalog import Catalog
+from hostd.domain.private_data import DetectorSettings, PrivacySettings, ScanAction
 from hostd.domain.profile import Role, Settings
 from hostd.domain.routing_rules import Condition, RouteRule
 from hostd.scheduling.events import Booted, Event
@@ -47,3 +48,12 @@ def test_vectors_are_read_where_roles_have_examples_alone() -> None:
     plain, by_example = Role("plain", ("a",)), Role("auto", ("a",), route=(RouteRule(("a",), Condition(like=("hi",))),))
     assert [] == preparations(Catalog(Settings(roles={"plain": plain})))
     assert 1 == len(preparations(Catalog(Settings(roles={"plain": plain, "auto": by_example}))))
+
+
+def test_detectors_are_made_where_requests_are_scanned_alone() -> None:
+    """A model takes seconds."""
+    unused, used = (
+        PrivacySettings(scan, detectors=(DetectorSettings("presidio"),)) for scan in (None, ScanAction.STAY_LOCAL)
+    )
+    assert [] == preparations(Catalog(Settings(privacy=unused)))
+    assert 1 == len(preparations(Catalog(Settings(privacy=used))))

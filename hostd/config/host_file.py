@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from hostd.config import field_types
 from hostd.config.budget import BudgetSection
+from hostd.config.detectors import Detector
 from hostd.config.machine_cost import MachineCostSection
 from hostd.config.role import RoleSection
 from hostd.config.section import Section, items, key, keys, long_form
@@ -219,13 +220,15 @@ class PrivacySection(Section):
     kinds: dict[field_types.DataKind, field_types.ScanAction] = keys(
         "Another action for one kind: `email`, `phone`, `iban`, `card`, `national_id` (social security and tax numbers), `address` "
         "(of machines), `secret` (keys, tokens, passwords), `word`, `media` (pictures, sounds, files, which are not read: `mask` "
-        "is `stay-local` for these), `other` (of `detectors`); `off` does not look for it."
+        "is `stay-local` for these), `person`, `location` (names) and `other` (of `detectors`); `off` does not look for it."
     )
     words: list[field_types.Text] = items(
         "Names that are private, such as those of projects and customers, in any case."
     )
-    detectors: list[field_types.Text] = items(
-        "Further detectors, by their names in the entry points `hostd.detectors`."
+    detectors: list[Detector] = items(
+        "Further detectors, by their names in the entry points `hostd.detectors`: `presidio` (`pip install 'hostd[presidio]'`), "
+        "or with options `{presidio: {models: {en: en_core_web_sm}, threshold: 0.5, allow: [Bash]}}`: spaCy's model for each "
+        "language, the least score that counts, and what is no private data."
     )
     timeout: field_types.Duration = key(
         "Longest time of a scan; one that takes longer leaves only the targets of this machine.",

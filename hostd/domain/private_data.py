@@ -16,6 +16,8 @@ class DataKind(StrEnum):
     ADDRESS = "address"
     SECRET = "secret"  # noqa: S105 - a kind, and none itself
     WORD = "word"
+    PERSON = "person"
+    LOCATION = "location"
     OTHER = "other"
     MEDIA = "media"
 
@@ -41,19 +43,30 @@ class ScanAction(StrEnum):
 _ORDER = tuple(ScanAction)
 
 
+DETECTORS = "hostd.detectors"
+"""The group of entry points of further detectors: each is called with its options and returns what finds data in a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """A further detector by the *name* of its entry point, and the *options* that it is called with: plain JSON."""
+
+    name: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class PrivacySettings:
     """How requests are scanned before they may leave: not at all while *scan*, what is done with them, is None.
 
     *kinds* has the actions of kinds that differ from it. *words* are names and the like that count as private.
-    *detectors* are further ones by the names of their entry points. A scan that takes more than *timeout* seconds counts as
-    one that has found what must stay.
+    *detectors* are asked as well. A scan that takes more than *timeout* seconds counts as one that has found what must stay.
     """
 
     scan: ScanAction | None = None
     kinds: Mapping[DataKind, ScanAction] = field(default_factory=dict)
     words: tuple[str, ...] = ()
-    detectors: tuple[str, ...] = ()
+    detectors: tuple[DetectorSettings, ...] = ()
     timeout: float = 2.0
 
     @property

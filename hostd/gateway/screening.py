@@ -8,42 +8,34 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import entry_points
+from typing import TypeVar
 
 import structlog
 
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.catalog import Catalog
-from hostd.domain.private_data import DataKind, PrivacySettings, ScanAction
+from hostd.domain.private_data import DataKind, DetectorSettings, PrivacySettings, ScanAction
+from hostd.gateway.detectors import installed_detectors
 from hostd.privacy.masking import Mask
 from hostd.privacy.scanner import Detector, Scanner, ScanResult
 
 log = structlog.get_logger()
 
-DETECTORS = "hostd.detectors"
-"""The group of entry points of further detectors: each is called without arguments and returns a `Detector`."""
+_Made = TypeVar("_Made")
+
 _SHORT = 16 * 1024
 """Bytes of a request that are scanned at once, if no further detector is asked: in less than a millisecond."""
+_ROUNDS = 3
+"""How often a mask is extended by what is found beside its placeholders: detectors judge words by those around them."""
 _UNKNOWN = ScanResult(frozenset({DataKind.OTHER}), ScanAction.STAY_LOCAL)
 
 
-def installed_detectors(names: Sequence[str]) -> list[Detector]:
-    """Return the detectors that the entry points *names* make.
-
-    Raises:
-        LookupError: There is none of one of the names.
-    """
-    found = {each.name: each for each in entry_points(group=DETECTORS)}
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise LookupError(f"no detector is called {', '.join(missing)}; install the package that brings it")
-    return [found[name].load()() for name in names]
-
-
 class Screen:
-    """Scans requests by the settings in force. *load* makes further detectors by their names."""
+    """Scans requests by the settings in force. *load* makes further detectors."""
 
-    def __init__(self, catalog: Catalog, load: Callable[[Sequence[str]], list[Detector]] = installed_detectors) -> None:
+    def __init__(
+        self, catalog: Catalog, load: Callable[[Sequence[DetectorSettings]], list[Detector]] = installed_detectors
+    ) -> None:
         self._catalog = catalog
         self._load = load
         self._key = secrets.token_bytes(32)
@@ -58,35 +50,55 @@ class Screen:
 
     async def scan(self, document: RequestDocument) -> ScanResult:
         """Return what *document* holds; that it must stay, where that cannot be found out in time."""
+        return await self._in_time(self._scanned, document) or _UNKNOWN
+
+    async def mask_of(self, result: ScanResult, document: RequestDocument) -> Mask | None:
+        """Return the mask of what was found in *document*; None where it cannot be put back, or something would be left."""
+        return await self._in_time(lambda settings, document: self._mask(settings, document, result), document)
+
+    async def _in_time(
+        self, make: Callable[[PrivacySettings, RequestDocument], _Made], document: RequestDocument
+    ) -> _Made | None:
+        """Return what *make* makes of *document*; None, and a line in the log, where it fails or takes too long."""
         settings = self._catalog.privacy
         try:
             if document.size <= _SHORT and not settings.detectors:
-                return self._scanned(settings, document)
+                return make(settings, document)
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(settings.timeout):
-                return await loop.run_in_executor(self._thread, self._scanned, settings, document)
+                return await loop.run_in_executor(self._thread, make, settings, document)
         except TimeoutError:
             log.warning("scan_timed_out", seconds=settings.timeout, action=str(_UNKNOWN.action))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known of the request
             # Its words may hold what was scanned.
             log.warning("scan_failed", kind=type(error).__name__, action=str(_UNKNOWN.action))
-        return _UNKNOWN
+        return None
 
-    def mask_of(self, result: ScanResult, document: RequestDocument) -> Mask | None:
-        """Return the mask of what was found in *document*; None where it cannot be put back, or something would be left."""
-        values = {
-            value: kind
-            for value, kind in result.values.items()
-            if self._catalog.privacy.action_for(kind) is ScanAction.MASK
-        }
-        mask = Mask(values, self._key)
-        if not mask.restorable or self._scanner is None:
-            return None
-        left = self._scanner.scan(mask.mask(dict(document)))
-        return None if left.action.strength >= ScanAction.MASK.strength else mask
+    def _mask(self, settings: PrivacySettings, document: RequestDocument, result: ScanResult) -> Mask | None:
+        values = _masked(settings, result)
+        scanner = self._scanner_for(settings)
+        for _ in range(_ROUNDS):
+            mask = Mask(values, self._key)
+            if not mask.restorable:
+                return None
+            left = scanner.scan(mask.mask(dict(document)))
+            if left.action.strength < ScanAction.MASK.strength:
+                return mask
+            further = _masked(settings, left)
+            if left.action is not ScanAction.MASK or further.keys() <= values.keys():
+                return None
+            values |= further
+        return None
 
     def _scanned(self, settings: PrivacySettings, document: RequestDocument) -> ScanResult:
+        return self._scanner_for(settings).scan(document)
+
+    def _scanner_for(self, settings: PrivacySettings) -> Scanner:
         if self._scanner is None or settings is not self._settings:
             self._scanner = Scanner(settings, self._load(settings.detectors))
             self._settings = settings
-        return self._scanner.scan(document)
+        return self._scanner
+
+
+def _masked(settings: PrivacySettings, found: ScanResult) -> dict[str, DataKind]:
+    return {value: kind for value, kind in found.values.items() if settings.action_for(kind) is ScanAction.MASK}

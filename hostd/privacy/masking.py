@@ -17,6 +17,7 @@ _DIGITS = 8
 _NAMES = {kind: kind.name.replace("_", "") for kind in DataKind}
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(_NAMES.values())})_[0-9a-f]{{{_DIGITS}}}\]")
 LONGEST = max(map(len, _NAMES.values())) + _DIGITS + 3
+_WORDS = (DataKind.PERSON, DataKind.LOCATION)
 _BEGUN = re.compile(rf"\[(?:[A-Z]{{0,{LONGEST}}}|[A-Z]{{1,{LONGEST}}}_[0-9a-f]{{0,{_DIGITS}}})\Z")
 _UNSAFE = re.compile(r"[\"\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -28,8 +29,8 @@ class Mask:
         self._placeholders = {value: _placeholder(value, kind, key) for value, kind in values.items()}
         self._values = {placeholder: value for value, placeholder in self._placeholders.items()}
         # Of two values that begin alike, the longer one is meant.
-        longest = sorted(values, key=len, reverse=True)
-        self._form = re.compile("|".join(map(re.escape, longest))) if longest else None
+        longest = sorted(values.items(), key=lambda item: len(item[0]), reverse=True)
+        self._form = re.compile("|".join(_form(*item) for item in longest)) if longest else None
 
     @property
     def restorable(self) -> bool:
@@ -57,6 +58,11 @@ def held_back(text: str) -> int:
     """Return how many characters at the end of *text* may be the beginning of a placeholder."""
     found = _BEGUN.search(text, max(0, len(text) - LONGEST))
     return 0 if found is None else len(found.group())
+
+
+def _form(value: str, kind: DataKind) -> str:
+    """Return the expression for *value*; a name that is also a part of words, as May is of maybe, is no name there."""
+    return rf"(?<!\w){re.escape(value)}(?!\w)" if kind in _WORDS else re.escape(value)
 
 
 def _placeholder(value: str, kind: DataKind, key: bytes) -> str:

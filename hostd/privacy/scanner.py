@@ -11,7 +11,7 @@ from hostd.privacy.plain_text import plain
 from hostd.privacy.words import patterns_of
 
 Detector = Callable[[str], Iterable[Detected]]
-"""Finds private data in a text. What it raises counts as a failure of the whole scan."""
+"""Finds private data in the texts of a request, joined by `BETWEEN`. What it raises counts as a failure of the whole scan."""
 
 _PATTERNS: tuple[DataPattern, ...] = (
     *secrets.PATTERNS,
@@ -20,8 +20,8 @@ _PATTERNS: tuple[DataPattern, ...] = (
     *national_ids.PATTERNS,
     *machine_addresses.PATTERNS,
 )
-_BETWEEN = "\n\0\n"
-"""Between two texts: no pattern matches a zero, nor white space beyond the end of its line."""
+BETWEEN = "\n\0\n"
+"""Between two texts of a request: no pattern matches a zero, nor white space beyond the end of its line."""
 
 
 class ScanResult(NamedTuple):
@@ -55,7 +55,7 @@ class Scanner:
             Exception: A further detector failed; then nothing is known of the request.
         """
         settings = self._settings
-        written = _BETWEEN.join(texts(request))
+        written = BETWEEN.join(texts(request))
         values = self.values_in(written)
         kinds = frozenset(values.values())
         if settings.action_for(DataKind.MEDIA) is not ScanAction.OFF and holds_media(request):

@@ -33,6 +33,17 @@ def test_a_value_has_one_placeholder_for_the_life_of_a_key_and_another_with_anot
     )
 
 
+def test_names_are_replaced_as_words_alone() -> None:
+    """May is a person, maybe is none; other data is replaced within words, too."""
+    mask = Mask({"May": DataKind.PERSON, "Rome": DataKind.LOCATION, "falcon": DataKind.WORD}, _KEY)
+    masked = mask.mask("May, Maybe, May's Rome: Jerome? xfalconx")
+    assert "Maybe" in masked
+    assert "Jerome" in masked
+    assert "falcon" not in masked
+    assert len(PLACEHOLDER.findall(masked)) == 4
+    assert mask.restore(masked) == "May, Maybe, May's Rome: Jerome? xfalconx"
+
+
 def test_what_json_would_have_to_escape_cannot_be_restored() -> None:
     """At which depth of quotation a model writes a placeholder is not known."""
     for value in ('say "x"', "back\\slash", "two\nlines", "\u2028", "\x00"):

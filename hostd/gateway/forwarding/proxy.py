@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import InferenceRequest
 from hostd.domain.cascade import CascadeSettings
@@ -85,7 +84,7 @@ class ProxyRequest:
         found = await screen.scan(self._inference.document)
         action = found.action
         if action is ScanAction.MASK:
-            self._mask = await in_turn(self._inference.document.size, screen.mask_of, found, self._inference.document)
+            self._mask = await screen.mask_of(found, self._inference.document)
             action = ScanAction.STAY_LOCAL if self._mask is None else action
         if action is ScanAction.BLOCK:
             raise RequestError(
