@@ -24,7 +24,7 @@ log = structlog.get_logger()
 _Made = TypeVar("_Made")
 
 _SHORT = 16 * 1024
-"""Bytes of a request that are scanned at once, if no further detector is asked: in less than a millisecond."""
+"""Bytes of a request that are scanned at once, if no further detector is asked: in a millisecond or so."""
 _ROUNDS = 3
 """How often a mask is extended by what is found beside its placeholders: detectors judge words by those around them."""
 _UNKNOWN = ScanResult(frozenset({DataKind.OTHER}), ScanAction.STAY_LOCAL)

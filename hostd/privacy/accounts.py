@@ -57,7 +57,10 @@ PATTERNS = (
     DataPattern(
         DataKind.IBAN,
         LETTERS_AND_DIGITS,
-        re.compile(rf"(?i)(?<![a-z0-9])(?:{'|'.join(_form_of(*each) for each in _IBAN_LENGTHS.items())})(?![a-z0-9])"),
+        # All begin alike, and most text does not: that spares it 80 comparisons.
+        re.compile(
+            rf"(?i)(?<![a-z0-9])(?=[a-z][a-z]\d\d)(?:{'|'.join(_form_of(*each) for each in _IBAN_LENGTHS.items())})(?![a-z0-9])"
+        ),
         _is_iban,
     ),
     DataPattern(DataKind.CARD, NUMBERS, re.compile(rf"(?<![\w.])(?:{'|'.join(_CARD_FORMS)})(?!\w|\.\d)"), _is_card),

@@ -12,6 +12,7 @@ _OTHER_FORMS = re.compile(
     "\u2212\ufe00-\ufe0f\ufe52\ufe6b\ufeff\uff01-\uff5e\uff61-\uff9f"
     "\u2070-\u209c\u2460-\u249b\u00b2\u00b3\u00b9\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\U0001d400-\U0001d7ff\U000e0000-\U000e0fff]"
 )
+_ASCII = bytes(range(128))
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 
 
@@ -30,7 +31,8 @@ class PlainText(NamedTuple):
 
 def plain(written: str) -> PlainText:
     """Return the plain text of what is *written*."""
-    if written.isascii() or _OTHER_FORMS.search(written) is None:
+    # Of most texts little is not ASCII, and an expression takes six times as long as this to get past the rest.
+    if written.isascii() or _OTHER_FORMS.search(_beyond_ascii(written)) is None:
         return PlainText(written)
     pieces: list[str] = []
     places: list[int] = []
@@ -45,6 +47,10 @@ def plain(written: str) -> PlainText:
     pieces.append(written[at:])
     places.extend(range(at, len(written) + 1))
     return PlainText("".join(pieces), places)
+
+
+def _beyond_ascii(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
 
 
 def _shown(character: str) -> str:

@@ -182,10 +182,38 @@ def test_what_goes_on_from_a_response_that_was_kept_here_stays_here(
     assert "GB29NWBK" not in _sent(vendors)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stream", ["selfcheck", "ci"])
-def test_the_benchmark_of_leaks_finds_none(tmp_path: Path, stream: str) -> None:
-    """`pii-leak-benchmark`: nothing reaches its capture, and the answers come back whole, split over one character each."""
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_an_answer_brings_is_masked_from_the_next_turn_on(
+    vendors: tuple[Provider, Provider], tmp_path: Path, *, stream: bool
+) -> None:
+    """Answers come as they are. What they and tools have brought is masked where the conversation goes on, a kept one, too."""
+    brought, result = "bob.new@example.org", "eve.new@example.org"
+    profiles = (cloud("chat", vendors[0].url), profile("local"))
+    with serving_cloud(tmp_path, *profiles, privacy={"scan": "mask"}, state={"keep": "1h"}) as host:
+        vendors[0].script(tool=json.dumps({"to": brought}))
+        first = host.post("/v1/responses", {"model": "chat", "input": "write to Bob", "stream": stream})
+        assert brought in first.body.decode()
+        call, kept = (re.search(form, first.body) for form in (rb'"call_id": ?"([^"]+)"', rb'"id": ?"(resp_[^"]+)"'))
+        assert call is not None
+        assert kept is not None
+        before = len(vendors[0].asked())
+        vendors[0].script(echo=4)
+        output = {"type": "function_call_output", "call_id": call[1].decode(), "output": f"sent, cc {result}"}
+        then = host.post(
+            "/v1/responses",
+            {"model": "chat", "input": [output], "previous_response_id": kept[1].decode(), "stream": stream},
+        )
+        assert (200, "mask; found=email") == (then.status, then.headers["x-hostd-private-data"])
+        assert result in _texts(then)
+        (asked,) = vendors[0].asked()[before:]
+    sent = json.dumps(asked)
+    assert 2 == len(set(re.findall(r"\[EMAIL_[0-9a-f]{8}\]", sent)))
+    assert not any(value in sent for value in (brought, result))
+
+
+@pytest.fixture
+def benchmarked(tmp_path: Path) -> Iterator[tuple[Host, int]]:
+    """A daemon that masks before a provider at a port where `pii-leak-benchmark` is to listen."""
     pytest.importorskip("pii_leak_benchmark")
     port = free_port()
     variant = {
@@ -197,7 +225,35 @@ def test_the_benchmark_of_leaks_finds_none(tmp_path: Path, stream: str) -> None:
     }
     served = {"name": "any", "aliases": ["*"], "variants": [variant]}
     with serving_cloud(tmp_path, served, privacy={"scan": "mask"}) as host:
-        argv = [sys.executable, "-m", "pii_leak_benchmark.cli", stream, "--target-base-url", f"{host.url}/v1"]
-        argv += ["--capture-port", str(port)] + (["--out", str(tmp_path / "out")] if stream == "ci" else [])
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=os.environ, check=False)
+        yield host, port
+
+
+def _benchmark(*arguments: str) -> None:
+    argv = [sys.executable, "-m", *arguments]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=os.environ, check=False)
     assert 0 == done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", ["selfcheck", "ci"])
+def test_the_benchmark_of_leaks_finds_none(benchmarked: tuple[Host, int], tmp_path: Path, stream: str) -> None:
+    """`pii-leak-benchmark`: nothing reaches its capture, and the answers come back whole, split over one character each."""
+    host, port = benchmarked
+    argv = [stream, "--target-base-url", f"{host.url}/v1", "--capture-port", str(port)]
+    _benchmark("pii_leak_benchmark.cli", *argv, *(["--out", str(tmp_path / "out")] if stream == "ci" else []))
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_answers_gets_its_values_back(benchmarked: tuple[Host, int], tmp_path: Path) -> None:
+    """Its second profile: nothing leaves by any of its sites, and what is echoed comes back however it is split and written.
+
+    What its answers bring of their own goes through: answers are the provider's words, and scanned from the next turn on.
+    """
+    host, port = benchmarked
+    summary = tmp_path / "summary.json"
+    argv = ["--only", "hostd", "--gateway-url", f"{host.url}/v1/chat/completions", "--upstream-port", str(port)]
+    _benchmark("pii_leak_benchmark.v2_emitter", *argv, "--out", str(tmp_path / "out"), "--json-out", str(summary))
+    (row,) = json.loads(summary.read_text())["rows"]
+    assert ([], 1.0) == (row["request_path_leak"], row["fidelity_rate"])
+    assert (32, 0) == (row["cases_applicable"], row["inconclusive"])
+    assert row["echo_observable"] > 0
