@@ -96,7 +96,7 @@ def _detector(value: object) -> DetectorSettings:
         options = _of_presidio(options)
     elif name not in (known := {each.name for each in entry_points(group=DETECTORS)}):
         raise InvalidValue(
-            f"no detector {shown(name)} is installed, {hint(name, known)}; install the package that brings it"
+            f"no detector {shown(name)} is installed; {hint(name, known)}, or install the package that brings it"
         )
     return DetectorSettings(name, MappingProxyType(_plain(options)))
 
