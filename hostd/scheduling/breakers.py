@@ -10,8 +10,8 @@ from hostd.domain.lifecycle import State
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.circuit_breaker import FIRST_WAIT, BreakerState
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import BreakerClosed, BreakerOpened
 from hostd.scheduling.events import AttemptFailed
+from hostd.scheduling.model_decisions import BreakerClosed, BreakerOpened
 from hostd.scheduling.model_state import ModelState
 
 REPLACED_AFTER = 3

@@ -7,9 +7,9 @@ when to give one is decided elsewhere.
 from hostd.domain.lifecycle import State, Transition
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import Adopted, LoadStarted, Slept, WakeStarted
 from hostd.scheduling.effects import Sleep, Start, Stop, Wake
 from hostd.scheduling.memory_ledger import MemoryLedger
+from hostd.scheduling.model_decisions import Adopted, LoadStarted, Slept, WakeStarted
 from hostd.scheduling.model_state import ModelState
 
 ADOPTED = "adopted"

@@ -11,11 +11,11 @@ from hostd.domain.lifecycle import State, Transition
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import FailureHandled, ModelReady, StopCompleted, Unloaded, VariantSkipped
 from hostd.scheduling.engine_commands import ADOPTED, EngineCommands
 from hostd.scheduling.events import EngineFailed, EngineReady, PreflightDone
 from hostd.scheduling.memory_admission import MemoryAdmission
 from hostd.scheduling.memory_ledger import MemoryLedger
+from hostd.scheduling.model_decisions import FailureHandled, ModelReady, StopCompleted, Unloaded, VariantSkipped
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.preload import PreloadQueue
 from hostd.scheduling.warm_policy import WarmSetPolicy

@@ -18,18 +18,12 @@ from hostd.planning.warm_set.eviction import EvictionCandidate, LoadPlan, best_l
 from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess, plus
 from hostd.scheduling import refusal_errors
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import (
-    Evicted,
-    InsufficientMemory,
-    LoadDeferred,
-    MemoryGranted,
-    WaitingForMemory,
-)
 from hostd.scheduling.effects import RunPreflight
 from hostd.scheduling.engine_commands import EngineCommands
 from hostd.scheduling.eviction_candidates import EvictionCandidates
 from hostd.scheduling.eviction_timing import has_first_call, late_requests, load_order
 from hostd.scheduling.memory_ledger import MemoryLedger, ReservationState
+from hostd.scheduling.model_decisions import Evicted, InsufficientMemory, LoadDeferred, MemoryGranted, WaitingForMemory
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import EndedLoad, LoadPriority, PendingLoad
 from hostd.scheduling.warm_policy import WarmSetPolicy

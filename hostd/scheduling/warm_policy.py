@@ -12,8 +12,8 @@ from hostd.planning.warm_set.load_option import LoadOption
 from hostd.planning.warm_set.solver import choose_warm_set
 from hostd.planning.warm_set.value import WarmCandidate
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import WarmPlanned
 from hostd.scheduling.memory_ledger import MemoryLedger
+from hostd.scheduling.model_decisions import WarmPlanned
 from hostd.scheduling.model_state import ModelState
 
 USUAL = 1.0

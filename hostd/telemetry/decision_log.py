@@ -9,17 +9,9 @@ from typing import Any, BinaryIO, TextIO, cast
 
 import structlog
 
-from hostd.scheduling.decisions import (
-    BreakerOpened,
-    Charged,
-    Decision,
-    FailureHandled,
-    FellBack,
-    Refused,
-    RequestSuspected,
-    Routed,
-)
-from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
+from hostd.scheduling.decisions import Charged, Decision, FellBack, Refused, RequestDecision, RequestSuspected, Routed
+from hostd.scheduling.gateway_decisions import ContextFitted, LoopDetected
+from hostd.scheduling.model_decisions import BreakerOpened, FailureHandled
 from hostd.telemetry.decision_text import numbers
 from hostd.telemetry.journal_entry import entry
 from hostd.telemetry.journal_priority import is_journal, with_priority, with_priority_of
@@ -151,9 +143,7 @@ class DecisionLog(Sink):
         if level < self._least:
             return
         told: dict[str, Any] = {"model": decision.model}
-        if isinstance(
-            decision, (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected, CheckFailed, ContextFitted)
-        ):
+        if isinstance(decision, RequestDecision):
             told["request"] = decision.ticket_id
         # The level of sleep is no level of the log.
         told |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}

@@ -5,16 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from hostd.scheduling.decisions import (
-    Charged,
-    Decision,
-    Evicted,
-    FellBack,
-    Refused,
-    RequestSuspected,
-    Routed,
-)
-from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
+from hostd.scheduling.decisions import Decision, FellBack, Refused, RequestDecision, Routed
+from hostd.scheduling.model_decisions import Evicted
 from hostd.telemetry.decision_text import numbers, sentence
 from hostd.telemetry.sinks import DecisionRecord
 
@@ -61,8 +53,7 @@ def together(earlier: Iterable[Told], later: Iterable[Told], last: int) -> list[
 
 def ticket_of(decision: Decision) -> str | None:
     """Return the id of the one request that *decision* is about, None where it is about none."""
-    about_one = (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected, CheckFailed, ContextFitted)
-    return decision.ticket_id if isinstance(decision, about_one) else None
+    return decision.ticket_id if isinstance(decision, RequestDecision) else None
 
 
 def other_model(decision: Decision) -> str | None:

@@ -7,23 +7,19 @@ from functools import cache
 from typing import Any, cast
 
 from hostd.domain.budget import Account
-from hostd.scheduling.decisions import (
+from hostd.scheduling.decisions import Charged, Decision, FellBack, Refused, RequestSuspected, Routed
+from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
+from hostd.scheduling.model_decisions import (
     Adopted,
     BreakerClosed,
     BreakerOpened,
-    Charged,
-    Decision,
     Evicted,
     FailureHandled,
-    FellBack,
     InsufficientMemory,
     LoadDeferred,
     LoadStarted,
     MemoryGranted,
     ModelReady,
-    Refused,
-    RequestSuspected,
-    Routed,
     Slept,
     StopCompleted,
     Unloaded,
@@ -32,7 +28,6 @@ from hostd.scheduling.decisions import (
     WakeStarted,
     WarmPlanned,
 )
-from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
 
 _SUBJECT = ("model", "ticket_id")
 """Fields that say what a decision is about, and are no numbers."""

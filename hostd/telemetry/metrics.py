@@ -8,16 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from hostd import __version__
-from hostd.scheduling.decisions import (
-    BreakerOpened,
-    Charged,
-    Decision,
-    Evicted,
-    FellBack,
-    LoadStarted,
-    ModelReady,
-    WakeStarted,
-)
+from hostd.scheduling.decisions import Charged, Decision, FellBack
+from hostd.scheduling.model_decisions import BreakerOpened, Evicted, LoadStarted, ModelReady, WakeStarted
 from hostd.scheduling.spending import ProviderSpending
 from hostd.scheduling.view import MemoryView, SchedulerView
 from hostd.telemetry.histogram_counts import SECONDS, SECONDS_PER_TOKEN, HistogramCounts

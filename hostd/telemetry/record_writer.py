@@ -20,10 +20,9 @@ import structlog
 from hostd.domain.budget import Owner
 from hostd.planning.footprint.calibration import Observation
 from hostd.private_files import why_unwritable
-from hostd.scheduling.decisions import (
+from hostd.scheduling.decisions import Charged, Decision
+from hostd.scheduling.model_decisions import (
     Adopted,
-    Charged,
-    Decision,
     FailureHandled,
     LoadStarted,
     MemoryGranted,

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from hostd.scheduling.decisions import Routed, StopCompleted
+from hostd.scheduling.decisions import Routed
+from hostd.scheduling.model_decisions import StopCompleted
 from tests.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

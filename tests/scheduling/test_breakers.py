@@ -7,8 +7,8 @@ import pytest
 from hostd.domain.profile import FallbackRule, Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.circuit_breaker import FIRST_WAIT, LEAST_SAMPLES, BreakerState
-from hostd.scheduling.decisions import BreakerClosed, BreakerOpened
 from hostd.scheduling.effects import Refuse
+from hostd.scheduling.model_decisions import BreakerClosed, BreakerOpened
 from tests.scheduling.scenario import Rehearsal, profile
 
 STATUS = FallbackReason.STATUS_5XX

@@ -1,8 +1,8 @@
 """One turn."""
 
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import StopCompleted
 from hostd.scheduling.effects import Explain
+from hostd.scheduling.model_decisions import StopCompleted
 
 
 def test_a_new_turn_starts_with_nothing_decided() -> None:

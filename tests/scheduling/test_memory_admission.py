@@ -12,16 +12,6 @@ from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.elastic import GUARDED
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.decisions import (
-    Evicted,
-    FailureHandled,
-    InsufficientMemory,
-    LoadDeferred,
-    LoadStarted,
-    Slept,
-    VariantSkipped,
-    WaitingForMemory,
-)
 from hostd.scheduling.events import (
     ClientLeft,
     EngineSlept,
@@ -32,6 +22,16 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.eviction_timing import IDLE_BEFORE_OPTIONAL_EVICTION, LINGER, WAIT_LOADS, WAIT_TIMEOUTS
+from hostd.scheduling.model_decisions import (
+    Evicted,
+    FailureHandled,
+    InsufficientMemory,
+    LoadDeferred,
+    LoadStarted,
+    Slept,
+    VariantSkipped,
+    WaitingForMemory,
+)
 from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile

@@ -18,7 +18,6 @@ from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption, excess
-from hostd.scheduling.decisions import Evicted, InsufficientMemory, LoadDeferred
 from hostd.scheduling.effects import Effect, Explain, RunPreflight, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     EngineFailed,
@@ -31,6 +30,7 @@ from hostd.scheduling.events import (
     PreflightDone,
     ScheduleChanged,
 )
+from hostd.scheduling.model_decisions import Evicted, InsufficientMemory, LoadDeferred
 from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine
 from tests.scheduling.test_request_flow_properties import PICK, AnyOrder, profile_sets

@@ -4,9 +4,10 @@ import pytest
 
 from hostd.domain.errors import RequestError
 from hostd.domain.reason import ExitClass, FallbackReason
-from hostd.scheduling.decisions import FailureHandled, RequestSuspected
+from hostd.scheduling.decisions import RequestSuspected
 from hostd.scheduling.effects import Explain, Refuse
 from hostd.scheduling.events import ClientLeft
+from hostd.scheduling.model_decisions import FailureHandled
 from hostd.scheduling.request_failures import CAUSE_KNOWN
 from hostd.scheduling.restart import GIVE_UP_AFTER
 from hostd.scheduling.suspects import CHARGED_IN_A_ROW, MOST_REMEMBERED, REFUSED_FOR, Suspects

@@ -1,7 +1,6 @@
 """Keeping warm: what should be loaded, what of it fits together, and when it comes back."""
 
 from hostd.domain.reason import ExitClass
-from hostd.scheduling.decisions import LoadDeferred, LoadStarted, Slept, WakeStarted, WarmPlanned
 from hostd.scheduling.events import (
     Booted,
     ClientLeft,
@@ -12,6 +11,7 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.eviction_timing import IDLE_BEFORE_OPTIONAL_EVICTION
+from hostd.scheduling.model_decisions import LoadDeferred, LoadStarted, Slept, WakeStarted, WarmPlanned
 from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile

@@ -13,8 +13,8 @@ from hostd.domain.profile import Profile
 from hostd.planning.warm_set.fit import Verdict
 from hostd.planning.warm_set.joint_plan import plan_models
 from hostd.planning.warm_set.value import WarmCandidate
-from hostd.scheduling.decisions import Evicted
 from hostd.scheduling.events import LoadRequested
+from hostd.scheduling.model_decisions import Evicted
 from hostd.sizing.memory_state import MemoryState, digest, parse_memory_state, planning_inputs
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile

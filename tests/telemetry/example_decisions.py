@@ -5,23 +5,19 @@ from typing import Any
 
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass, FallbackReason
-from hostd.scheduling.decisions import (
+from hostd.scheduling.decisions import Charged, Decision, FellBack, Refused, RequestSuspected, Routed
+from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
+from hostd.scheduling.model_decisions import (
     Adopted,
     BreakerClosed,
     BreakerOpened,
-    Charged,
-    Decision,
     Evicted,
     FailureHandled,
-    FellBack,
     InsufficientMemory,
     LoadDeferred,
     LoadStarted,
     MemoryGranted,
     ModelReady,
-    Refused,
-    RequestSuspected,
-    Routed,
     Slept,
     StopCompleted,
     Unloaded,
@@ -30,7 +26,6 @@ from hostd.scheduling.decisions import (
     WakeStarted,
     WarmPlanned,
 )
-from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
 from hostd.scheduling.weighed_model import WeighedModel
 
 GIB = 2**30

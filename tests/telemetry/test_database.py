@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hostd.domain.model_choice import Difficulty, TaskType
-from hostd.scheduling.decisions import Evicted
+from hostd.scheduling.model_decisions import Evicted
 from hostd.scheduling.speed import Speed
 from hostd.telemetry.database import MIGRATIONS, Database, RetentionBounds
 from hostd.telemetry.footprint_records import recorded_footprints

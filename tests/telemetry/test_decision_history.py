@@ -1,7 +1,8 @@
 """The last decisions."""
 
 from hostd.domain.reason import FallbackReason
-from hostd.scheduling.decisions import Charged, Decision, Evicted, FellBack, LoadStarted, ModelReady, Refused, Routed
+from hostd.scheduling.decisions import Charged, Decision, FellBack, Refused, Routed
+from hostd.scheduling.model_decisions import Evicted, LoadStarted, ModelReady
 from hostd.telemetry.decision_history import MOST_A_SECOND, DecisionHistory
 from hostd.telemetry.sinks import DecisionRecord
 from tests.telemetry.example_decisions import example

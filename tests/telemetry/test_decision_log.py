@@ -10,7 +10,8 @@ import pytest
 import structlog
 
 from hostd.domain.reason import FallbackReason
-from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, LoadStarted, Refused, Routed, Slept
+from hostd.scheduling.decisions import Decision, FellBack, Refused, Routed
+from hostd.scheduling.model_decisions import FailureHandled, LoadStarted, Slept
 from hostd.telemetry import decision_log
 from hostd.telemetry.log_stream import LogStream
 from hostd.telemetry.sinks import RequestRecord

@@ -7,21 +7,17 @@ import pytest
 
 from hostd.domain.budget import Account, Owner
 from hostd.domain.reason import ExitClass
-from hostd.scheduling.decisions import (
-    Charged,
-    Decision,
+from hostd.scheduling.decisions import Charged, Decision, FellBack, Refused, Routed
+from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
+from hostd.scheduling.model_decisions import (
     Evicted,
     FailureHandled,
-    FellBack,
     LoadStarted,
     MemoryGranted,
-    Refused,
-    Routed,
     Unloaded,
     WaitingForMemory,
     WarmPlanned,
 )
-from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
 from hostd.telemetry.decision_text import numbers, sentence
 from tests.telemetry.example_decisions import EXAMPLES, GIB, example
 

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.decisions import BreakerOpened, Charged, Evicted, FellBack, LoadStarted, ModelReady
+from hostd.scheduling.decisions import Charged, FellBack
+from hostd.scheduling.model_decisions import BreakerOpened, Evicted, LoadStarted, ModelReady
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.spending import ProviderSpending
 from hostd.telemetry.metrics import DASHBOARD, Metrics

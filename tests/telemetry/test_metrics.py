@@ -5,16 +5,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.scheduling.decisions import (
-    BreakerOpened,
-    Charged,
-    Evicted,
-    FellBack,
-    LoadStarted,
-    ModelReady,
-    Unloaded,
-    WakeStarted,
-)
+from hostd.scheduling.decisions import Charged, FellBack
+from hostd.scheduling.model_decisions import BreakerOpened, Evicted, LoadStarted, ModelReady, Unloaded, WakeStarted
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.spending import ProviderSpending
 from hostd.telemetry.metrics import Metrics

@@ -1,6 +1,7 @@
 """Entries are numbered, so that what a client has missed can be told."""
 
-from hostd.scheduling.decisions import Charged, Routed, StopCompleted
+from hostd.scheduling.decisions import Charged, Routed
+from hostd.scheduling.model_decisions import StopCompleted
 from hostd.telemetry.recent_events import NumberedEntries, RecentEvents
 from hostd.telemetry.sinks import Sinks
 from tests.telemetry.example_records import request

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from hostd.domain.reason import ExitClass
-from hostd.scheduling.decisions import FailureHandled, LoadStarted, MemoryGranted, ModelReady, WakeStarted
+from hostd.scheduling.model_decisions import FailureHandled, LoadStarted, MemoryGranted, ModelReady, WakeStarted
 from hostd.telemetry.database import Database, RetentionBounds
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.record_writer import RecordWriter

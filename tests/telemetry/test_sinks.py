@@ -2,7 +2,8 @@
 
 import structlog
 
-from hostd.scheduling.decisions import Decision, ModelReady, Routed
+from hostd.scheduling.decisions import Decision, Routed
+from hostd.scheduling.model_decisions import ModelReady
 from hostd.telemetry.sinks import RequestRecord, Sink, Sinks
 from tests.telemetry.example_decisions import example
 from tests.telemetry.example_records import request

@@ -30,7 +30,8 @@ from hostd.domain.lifecycle import State
 from hostd.domain.ticket import Task
 from hostd.gateway.context import InferenceServices
 from hostd.gateway.probing.exchange import EngineLostError, ask, ask_provider
-from hostd.scheduling.decisions import Decision, LoadStarted, ModelReady, Routed, WakeStarted
+from hostd.scheduling.decisions import Decision, Routed
+from hostd.scheduling.model_decisions import LoadStarted, ModelReady, WakeStarted
 from hostd.sizing.model_identity import model_identity
 from hostd.supervisor.instance import Instance
 from hostd.telemetry.probe_results import ProbeResults

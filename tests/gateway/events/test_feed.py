@@ -8,7 +8,7 @@ import pytest
 from hostd.domain.errors import Bug, CapacityError
 from hostd.gateway.events import feed
 from hostd.gateway.events.feed import DECISIONS, PAST, EventFeed, Follower, Place, event
-from hostd.scheduling.decisions import StopCompleted
+from hostd.scheduling.model_decisions import StopCompleted
 from hostd.telemetry.recent_events import RecentEvents
 from tests.stage import Stage
 

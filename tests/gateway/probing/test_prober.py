@@ -10,7 +10,7 @@ import pytest
 from hostd.backends.contract import Attachment
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Settings, WarmSettings
-from hostd.scheduling.decisions import ModelReady
+from hostd.scheduling.model_decisions import ModelReady
 from tests.engines.scripted_cloud import Provider
 from tests.faults.provoked import pair
 from tests.gateway.probing.probing_stage import (
