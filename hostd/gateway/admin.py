@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
-import structlog
 from aiohttp import web
 
 from hostd import __version__
@@ -24,8 +23,6 @@ from hostd.scheduling.view import ModelView
 from hostd.sizing.memory_state import planning_inputs
 from hostd.supervisor.process.log_ring import LogRing
 from hostd.telemetry.decision_rows import Told, together
-
-log = structlog.get_logger()
 
 _LAST_DECISIONS = 50
 _LAST_LINES = 100
@@ -135,7 +132,6 @@ class AdminHandlers:
     def _pin(self, ctx: RequestContext, *, pinned: bool) -> web.Response:
         name = self._model(ctx).name
         self._services.dispatcher.post(PinRequested(name, pinned))
-        log.info("pinned" if pinned else "unpinned", model=name, why="asked")
         return web.json_response({"model": name, "pinned": pinned})
 
     async def probe(self, ctx: RequestContext) -> web.Response:

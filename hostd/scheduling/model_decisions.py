@@ -199,6 +199,24 @@ class WarmPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class Pinned:
+    """A model stays loaded from now on, whatever others need: by hand, or since its profile says so anew."""
+
+    event: ClassVar[str] = "pinned"
+    model: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpinned:
+    """A model may be evicted for others from now on, and be unloaded when it is idle."""
+
+    event: ClassVar[str] = "unpinned"
+    model: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerOpened:
     """*model* is left alone for *wait_s*, since so many *failures* of the *requests* of the last minute were too many.
 
@@ -239,6 +257,8 @@ ModelDecision = (
     | LoadDeferred
     | Evicted
     | WarmPlanned
+    | Pinned
+    | Unpinned
     | BreakerOpened
     | BreakerClosed
 )

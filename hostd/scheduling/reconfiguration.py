@@ -14,6 +14,7 @@ from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.effects import Remove
 from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.events import LoadOptionsChanged
+from hostd.scheduling.model_decisions import Pinned, Unpinned
 from hostd.scheduling.model_state import ModelState
 
 _DEADLINES = ("drain", "idle", "restart", "memory", "turn", "breaker")
@@ -64,6 +65,7 @@ class Reconfiguration:
         """Have *model* stay loaded, or not, as if its profile said so; until the owner's settings are read anew."""
         if model.profile.warm.pinned is not pinned:
             model.profile = replace(model.profile, warm=replace(model.profile.warm, pinned=pinned))
+            self._explain_pin(model, "asked")
             self._engines.replan()
 
     @property
@@ -104,11 +106,17 @@ class Reconfiguration:
         self._early_options.pop(profile.name, None)
         model.removed = False
         model.profile, before = profile.with_engine_of(model.profile), model.profile
+        if model.profile.warm.pinned is not before.warm.pinned:
+            self._explain_pin(model, "reconfigured")
         if model.profile != profile or profile.name in self._relaunching:
             self._changing[profile.name] = profile
         elif profile.limits != before.limits and model.state is State.READY:
             # There may be more free slots than before; a request that waits for one is served by the caller.
             self._engines.commands.reopened.append(model)
+
+    def _explain_pin(self, model: ModelState, why: str) -> None:
+        kind = Pinned if model.profile.warm.pinned else Unpinned
+        self._context.explain(kind(model.name, why))
 
     def _replaced(self, model: ModelState, profile: Profile) -> bool:
         """Give *model* its new profile if it is idle; return whether it was."""

@@ -20,9 +20,11 @@ from hostd.scheduling.model_decisions import (
     LoadStarted,
     MemoryGranted,
     ModelReady,
+    Pinned,
     Slept,
     StopCompleted,
     Unloaded,
+    Unpinned,
     VariantSkipped,
     WaitingForMemory,
     WakeStarted,
@@ -48,6 +50,9 @@ _CAUSES = {
     "restart": "another try after a failure",
     "unresponsive": "it has failed every request of late, however healthy it says it is",
     "idle": "it was not used for as long as it is kept",
+    "reconfigured": "the owner's files were read anew",
+    "removed": "it is no longer declared",
+    "suspend": "the machine is about to sleep",
     "closing": "the daemon shuts down",
 }
 _LABELS = {
@@ -208,6 +213,10 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "'{model}' is in the warm set"
         case WarmPlanned():
             return "'{model}' is left out of the warm set"
+        case Pinned():
+            return "'{model}' is pinned"
+        case Unpinned():
+            return "'{model}' is no longer pinned"
 
 
 def _lead_of_gateway(decision: LoopDetected | CheckFailed | ContextFitted) -> str:

@@ -208,3 +208,5 @@ async def test_pins_and_unpins(stage: Stage) -> None:
         answer = await stage.send("POST", f"/hostd/v1/models/alpha/{verb}")
         assert (200, {"model": "alpha", "pinned": pinned}) == (answer.status, answer.json)
         assert pinned is (stage.app.dispatcher.model("alpha").unloads_at is None)
+    told = (await stage.get("/hostd/v1/why?model=alpha&last=2")).json["decisions"]
+    assert [("pinned", "asked"), ("unpinned", "asked")] == [(each["decision"], each["cause"]) for each in told]

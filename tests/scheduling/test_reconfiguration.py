@@ -9,6 +9,7 @@ from hostd.domain.profile import Limits, Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.decisions import Decision
 from hostd.scheduling.effects import Explain
 from hostd.scheduling.events import (
     Arrived,
@@ -24,6 +25,7 @@ from hostd.scheduling.events import (
     Reconfigured,
     ShutdownRequested,
 )
+from hostd.scheduling.model_decisions import Pinned, Unpinned
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.view import QueuePosition
 from tests.scheduling.memory import CARD, Machine, fits
@@ -35,6 +37,11 @@ NEW = (Variant("llamacpp", path="new.gguf"),)
 def settings(*profiles: Profile) -> Reconfigured:
     """Return the event that makes *profiles* all that there are."""
     return Reconfigured({each.name: each for each in profiles})
+
+
+def decisions(play: Rehearsal) -> list[Decision]:
+    """Return what was decided by the last event."""
+    return [effect.decision for effect in play.effects if isinstance(effect, Explain)]
 
 
 def served(*profiles: Profile) -> Rehearsal:
@@ -303,11 +310,15 @@ class TestPins:
         assert ["a"] == play.stops
 
     def test_it_holds_until_the_files_are_read_anew(self) -> None:
-        """They say what is pinned, whether or not they have changed."""
+        """They say what is pinned, whether or not they have changed; `hostd why` tells each change once."""
         same = profile("a", keep_alive=60.0)
         play = served(same)
         play.tell(PinRequested("a", True))
+        assert [Pinned("a", "asked")] == decisions(play)
+        play.tell(PinRequested("a", True))
+        assert [] == decisions(play)
         assert [] == play.tell(settings(same), 10.0)
+        assert [Unpinned("a", "reconfigured")] == decisions(play)
         assert not play.scheduler.model("a").profile.warm.pinned
         assert ["stop a"] == play.pass_time(100.0)
         play.tell(PinRequested("nobody", True))

@@ -18,9 +18,11 @@ from hostd.scheduling.model_decisions import (
     LoadStarted,
     MemoryGranted,
     ModelReady,
+    Pinned,
     Slept,
     StopCompleted,
     Unloaded,
+    Unpinned,
     VariantSkipped,
     WaitingForMemory,
     WakeStarted,
@@ -59,6 +61,8 @@ EXAMPLES: tuple[Decision, ...] = (
     LoadDeferred("m", "demand", "llamacpp:a", _CARD, {}, _CARD),
     Evicted("m", "small", "request", 12.5, _CARD, _CARD, free_soon=_CARD, candidates=(CANDIDATE,), in_flight=0),
     WarmPlanned("m", warm=True, why="demand", variant="llamacpp:a", needs=_CARD),
+    Pinned("m", "asked"),
+    Unpinned("m", "reconfigured"),
 )
 
 

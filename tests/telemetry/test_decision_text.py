@@ -79,6 +79,8 @@ SENTENCES = {
     "warm_planned": (
         "'m' is in the warm set: it is usually asked for about this time [variant llamacpp:a; needs 1.00 GiB cuda:0]"
     ),
+    "pinned": "'m' is pinned: it was asked for by hand",
+    "unpinned": "'m' is no longer pinned: the owner's files were read anew",
 }
 
 
