@@ -16,6 +16,8 @@ ROLE = {
     ],
 }
 
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
@@ -27,8 +29,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 
 def _asked(host: Host, messages: list[dict[str, Any]], **headers: str) -> tuple[str, str, str]:
-    """Return who answered *messages*, by which route, and which step chose it."""
-    body = {"model": "auto", "messages": messages, "max_tokens": 2}
+    """Return who answered *messages*, which may call a tool, by which route, and which step chose it."""
+    body = {"model": "auto", "messages": messages, "max_tokens": 2, "tools": [TOOL], "tool_choice": "none"}
     reply = host.post("/v1/chat/completions", body, {name.replace("_", "-"): value for name, value in headers.items()})
     assert reply.status == 200, reply.body
     return reply.headers["x-hostd-model"], reply.headers["x-hostd-route"], reply.headers.get("x-hostd-routed-by", "")
@@ -51,14 +53,19 @@ def test_the_first_rule_that_holds_chooses_the_model(host: Host) -> None:
 
 
 def test_a_step_stays_with_its_model_while_a_result_is_pending(host: Host) -> None:
-    """Only in the same conversation of the same client."""
+    """Only in the same conversation of the same client: what an agent asks besides, under the name of its session, is another."""
     call = {
         "role": "assistant",
         "content": None,
         "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
     }
-    step = [_user("Hello"), call, {"role": "tool", "tool_call_id": "1", "content": "done"}]
-    assert _asked(host, [_user("refactor this")], x_hostd_session="s1")[0] == "thorough"
-    assert _asked(host, step, x_hostd_session="s1") == ("thorough", "primary", "session (a tool's result is pending)")
-    assert _asked(host, step, x_hostd_session="s2")[0] == "quick"
+    result = {"role": "tool", "tool_call_id": "1", "content": "done"}
+    step = [_user("refactor this"), call, result]
+    stays = ("thorough", "primary", "session (a tool's result is pending)")
+    assert _asked(host, step[:1], x_hostd_session="s1")[0] == "thorough"
+    assert _asked(host, step, x_hostd_session="s1") == stays
+    assert _asked(host, [_user("A title, please")], x_hostd_session="s1")[0] == "quick"
+    assert _asked(host, [_user("Search"), call, result], x_hostd_session="s1") == ("quick", "primary", "")
+    assert _asked(host, step, x_hostd_session="s1") == stays
+    assert _asked(host, step, x_hostd_session="s2")[2] == "rule 1 (words)"
     assert _asked(host, [*step, _user("And now?")], x_hostd_session="s1")[0] == "quick"

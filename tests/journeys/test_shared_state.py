@@ -15,14 +15,15 @@ ROLE: dict[str, Any] = {
 }
 CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 STEP: list[dict[str, Any]] = [
-    {"role": "user", "content": "Hello"},
+    {"role": "user", "content": "refactor this"},
     {"role": "assistant", "content": None, "tool_calls": [CALL]},
     {"role": "tool", "tool_call_id": "1", "content": "done"},
 ]
 
 
 def _ask(host: Host, messages: list[dict[str, Any]]) -> Any:
-    body = {"model": "auto", "messages": messages, "max_tokens": 2}
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    body = {"model": "auto", "messages": messages, "max_tokens": 2, "tools": [tool], "tool_choice": "none"}
     return host.post("/v1/chat/completions", body, {"x-hostd-session": "talk"})
 
 
@@ -42,7 +43,7 @@ def test_hosts_that_share_a_budget_and_a_conversation(tmp_path: Path) -> None:
             serving(tmp_path / "first", *profiles, **more) as first,
             serving(tmp_path / "second", *profiles, **more) as second,
         ):
-            refactored = _ask(first, [{"role": "user", "content": "refactor this"}])
+            refactored = _ask(first, STEP[:1])
             assert "thorough" == refactored.headers["x-hostd-model"]
             until(lambda: _requests_today(second) == 1)
             # Told by the same message.

@@ -26,8 +26,8 @@ def features_of(
 ) -> Features:
     """Return the features of *inference* for *role*, as it has come from *principal* with *headers*; *private* ones stay here.
 
-    Where the role chooses by complexity, conversations are told by how they begin as well: agents' programs ask side questions
-    under the name of a session.
+    Conversations are told by how they begin as well as by name, since agents' programs ask side questions under the name of a
+    session. Where nothing is to be remembered of one, as no tool can answer in it, it is not told at all.
 
     Raises:
         RequestError: A message cannot be read.
@@ -35,9 +35,10 @@ def features_of(
     document, needs = inference.document, inference.requirements
     metadata = document.get("metadata")
     said, tool_answered = last_words(document)
-    session = session_name(headers, document)
-    if role.suffices:
-        session = conversation_of(principal, session, document).key or session
+    session = None
+    if role.suffices or needs.tools or tool_answered:
+        name = session_name(headers, document)
+        session = conversation_of(principal, name, document).key or name
     return Features(
         said,
         estimated_tokens(document.size),
