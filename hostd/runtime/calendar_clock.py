@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[impo
 from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # as above
 from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]  # as above
 
+from hostd.background_tasks import cancel_all
 from hostd.domain.catalog import Catalog, ProfileChanges
 from hostd.planning.warm_set.calendar import open_now
 from hostd.planning.warm_set.demand import LEAD, LOOK_BACK, WeeklyDemand
@@ -72,9 +73,7 @@ class CalendarClock:
 
     async def close(self) -> None:
         """Stop the alarms; nothing is posted afterwards."""
-        if self._learning is not None:
-            self._learning.cancel()
-            await asyncio.gather(self._learning, return_exceptions=True)
+        await cancel_all(self._learning)
         if self._alarms.running:
             self._alarms.shutdown(wait=False)
             # It shuts down in a callback of the loop.

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from hostd.background_tasks import cancel_all
 from hostd.telemetry.sinks import EnergyRecord
 
 EVERY = 60.0
@@ -24,9 +25,7 @@ class EnergyClock:
 
     async def close(self) -> None:
         """Read no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await cancel_all(self._task)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

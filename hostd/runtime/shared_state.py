@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from hostd.background_tasks import cancel_all
 from hostd.domain.budget import Account, OthersUse
 from hostd.paths import host_id_file
 from hostd.private_files import make_private_folder, write_private
@@ -93,9 +94,7 @@ class SharedState:
     async def close(self) -> None:
         """Share nothing any more."""
         self._sessions.tell = None
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await cancel_all(self._task)
 
     def _session_changed(self, key: SessionKey, state: ConversationState) -> None:
         if len(self._untold) < MOST_SESSIONS or key in self._untold:

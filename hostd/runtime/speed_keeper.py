@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from hostd.background_tasks import cancel_all
 from hostd.domain.catalog import Catalog
 from hostd.scheduling.events import SpeedsRecalled
 from hostd.scheduling.speed import Speed
@@ -59,9 +60,8 @@ class SpeedKeeper:
 
     async def close(self) -> None:
         """Keep what is known now, and nothing any more."""
+        await cancel_all(self._task)
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
             self.keep()
 
     async def _run(self) -> None:

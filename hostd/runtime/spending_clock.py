@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from hostd.background_tasks import cancel_all
 from hostd.domain.budget import Account, Amounts, CountedUse
 from hostd.runtime.calendar_clock import local_now
 from hostd.scheduling.events import DayBegan, SpendingCounted
@@ -54,9 +55,7 @@ class SpendingClock:
 
     async def close(self) -> None:
         """Post nothing any more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await cancel_all(self._task)
 
     async def _watch(self, day: datetime) -> None:
         while True:

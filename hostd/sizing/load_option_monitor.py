@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from hostd.background_tasks import cancel_all
 from hostd.domain.catalog import Catalog, ProfileChanges
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
@@ -76,10 +77,7 @@ class LoadOptionMonitor:
 
     async def close(self) -> None:
         """Stop checking."""
-        tasks = [*self._finding, *((self._looking,) if self._looking else ())]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(*self._finding, self._looking)
 
     async def _look_again(self) -> None:
         while True:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 
 from hostd.backends.contract import Attachment
+from hostd.background_tasks import cancel_all
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.capability_questions import (
     MORE_TOKENS,
@@ -123,9 +124,7 @@ class CapabilityProber(Sink):
 
     async def close(self) -> None:
         """Break off what is asked, and ask nothing more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_all(*self._tasks)
 
     def decided(self, decision: Decision, at: float) -> None:  # noqa: ARG002 - the loop's own clock counts
         """Give way to a request or a load; take note of a model that has become ready."""

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 from hostd.backends.contract import Attachment, Launch
 from hostd.backends.http.client import HttpClient
+from hostd.background_tasks import cancel_all
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.domain.ticket import Task
@@ -59,9 +60,7 @@ async def first_completed(**contenders: Coroutine[object, object, object]) -> tu
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(*tasks)
     winner = next(task for task in tasks if task in done)
     return tasks[winner], winner.result()
 

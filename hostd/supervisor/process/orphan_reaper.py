@@ -23,6 +23,7 @@ from pathlib import Path
 
 import structlog
 
+from hostd.background_tasks import cancel_all
 from hostd.private_files import make_private_folder, why_unwritable
 from hostd.programs import NOTHING, PIPE
 from hostd.supervisor.process import engine_records
@@ -119,10 +120,8 @@ class OrphanReaper:
 
     async def close(self) -> None:
         """End the child; engines that are still watched are killed by it on its way out."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-            self._watching = None
+        await cancel_all(self._watching)
+        self._watching = None
         if self._child is not None:
             await _end(self._child)
             self._child = None
