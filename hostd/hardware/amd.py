@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hostd.domain.host import Pool, PoolKind
 from hostd.hardware.reading import Reading
+from hostd.hardware.system_file import text_of
 
 SYSFS = Path("/sys")
 NAMES = Path("/usr/share/libdrm/amdgpu.ids")
@@ -66,7 +67,7 @@ def _devices(sysfs: Path) -> list[tuple[str, Path]]:
     return [
         (_uevent(device).get("PCI_SLOT_NAME", device.resolve().name), device)
         for device in devices
-        if _text(device / "vendor") == _AMD
+        if text_of(device / "vendor") == _AMD
     ]
 
 
@@ -74,14 +75,14 @@ def _pool(pool_id: str, bus_id: str, device: Path, reserve: int, names: Path) ->
     """Return the pool of one card; raises OSError or ValueError if its memory cannot be read."""
     total, used = _bytes(device / "mem_info_vram_total"), _bytes(device / "mem_info_vram_used")
     facts = [("pci_bus_id", bus_id)]
-    if (gtt := _text(device / "mem_info_gtt_total")).isdecimal():
+    if (gtt := text_of(device / "mem_info_gtt_total")).isdecimal():
         facts.append(("gtt_bytes", gtt))
         if int(gtt) > total:
             facts.append(("shares_main_memory", "yes"))
     return Pool(
         id=pool_id,
         kind=PoolKind.VRAM,
-        name=_text(device / "product_name") or _product(device, names),
+        name=text_of(device / "product_name") or _product(device, names),
         total=total,
         free=max(0, total - used),
         budget=max(0, total - reserve),
@@ -92,8 +93,8 @@ def _pool(pool_id: str, bus_id: str, device: Path, reserve: int, names: Path) ->
 def _product(device: Path, names: Path) -> str:
     """Return the product name of a card by its device and revision in *names*, else its PCI id."""
     pci_id = _uevent(device).get("PCI_ID", "")
-    wanted = (pci_id.partition(":")[2].upper(), _text(device / "revision").removeprefix("0x").upper())
-    for line in _text(names).splitlines():
+    wanted = (pci_id.partition(":")[2].upper(), text_of(device / "revision").removeprefix("0x").upper())
+    for line in text_of(names).splitlines():
         parts = [part.strip() for part in line.split(",", 2)]
         if len(parts) == 3 and (parts[0].upper(), parts[1].upper()) == wanted:
             return parts[2]
@@ -101,15 +102,8 @@ def _product(device: Path, names: Path) -> str:
 
 
 def _uevent(device: Path) -> dict[str, str]:
-    pairs = (line.partition("=") for line in _text(device / "uevent").splitlines())
+    pairs = (line.partition("=") for line in text_of(device / "uevent").splitlines())
     return {key: value for key, _, value in pairs}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace").strip()
-    except OSError:
-        return ""
 
 
 def _bytes(path: Path) -> int:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from hostd.hardware.reading import Reading
+from hostd.hardware.system_file import text_of
 
 SYSFS = Path("/sys")
 
@@ -18,17 +19,10 @@ def read(sysfs: Path = SYSFS) -> Reading:
     except OSError:
         return Reading()
     devices = [(sysfs / "class/drm" / card / "device").resolve() for card in sorted(cards)]
-    buses = [device.name for device in devices if _text(device / "vendor") == _INTEL]
+    buses = [device.name for device in devices if text_of(device / "vendor") == _INTEL]
     said = (
         f"the Intel graphics at {bus} are not measured: an engine built for them (Vulkan, SYCL) decides what it puts there, and a "
         "plan counts it as main memory"
         for bus in buses
     )
     return Reading(absences=tuple(said), unmeasured=tuple(f"the Intel graphics at {bus}" for bus in buses))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace").strip()
-    except OSError:
-        return ""

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from hostd.domain.host import Pool, PoolKind
+from hostd.hardware.system_file import text_of
 
 ROOT = Path("/")
 
@@ -97,7 +98,7 @@ def _limits(root: Path) -> list[MemoryLimit]:
     """Return the limits of this process's control group and of its parents, in either version."""
     mounted = _mounts(root)
     found = []
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    for line in text_of(root / "proc/self/cgroup").splitlines():
         number, controllers, path = (*line.split(":", 2), "", "")[:3]
         if number == "0" and not controllers:
             names, usual = _VERSION_2, root / "sys/fs/cgroup"
@@ -116,7 +117,7 @@ def _mounts(root: Path) -> dict[str, list[tuple[Path, str]]]:
     In a container that is often its own group, while its processes are still told the path that the host knows.
     """
     found: dict[str, list[tuple[Path, str]]] = {}
-    for line in _text(root / "proc/self/mountinfo").splitlines():
+    for line in text_of(root / "proc/self/mountinfo").splitlines():
         mount, _, device = line.partition(" - ")
         fields, (kind, _, options) = mount.split(" "), (*device.split(" "), "", "", "")[:3]
         if len(fields) > 4 and (kind == "cgroup2" or (kind == "cgroup" and "memory" in options.split(","))):
@@ -132,11 +133,11 @@ def _chain(top: Path, path: str, shown: str, names: _Names) -> list[MemoryLimit]
     folders = [top / part for part in (below, *below.parents)] if ".." not in below.parts else [top]
     found = []
     for folder in dict.fromkeys(folders):
-        about = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
+        about = dict(line.split(" ", 1) for line in text_of(folder / "memory.stat").splitlines() if " " in line)
         # What the kernel drops under pressure counts as usage, but models can have it.
         droppable = sum(_number(about.get(name, "")) for name in names.droppable)
-        used = max(0, _number(_text(folder / names.usage)) - droppable)
-        texts = (*(_text(folder / name) for name in names.limits), about.get(names.inherited, ""))
+        used = max(0, _number(text_of(folder / names.usage)) - droppable)
+        texts = (*(text_of(folder / name) for name in names.limits), about.get(names.inherited, ""))
         limits = [int(text) for text in texts if text.isdecimal() and int(text) < _UNLIMITED]
         found += [MemoryLimit(limit, max(0, limit - used), folder) for limit in limits]
     return found
@@ -155,18 +156,11 @@ def _os() -> str:
 
 def _cpu(root: Path) -> str:
     """Return the processor's name, else the architecture: some kernels for ARM do not write a name."""
-    for line in _text(root / "proc/cpuinfo").splitlines():
+    for line in text_of(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Model") and value.strip():
             return value.strip()
     return platform.processor() or platform.machine()
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace").strip()
-    except OSError:
-        return ""
 
 
 def _number(text: str) -> int:
