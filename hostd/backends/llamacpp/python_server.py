@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from hostd.backends.developer_role import with_system_role
 from hostd.backends.devices import is_placed
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import gguf_file
@@ -143,15 +144,9 @@ def adapt(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     refuse_several(body)
     changes: dict[str, Any] = {}
-    messages, bias = body.get("messages"), body.get("logit_bias")
-    if isinstance(messages, list) and any(_is_developer(message) for message in messages):
-        changes["messages"] = [
-            {**message, "role": "system"} if _is_developer(message) else message for message in messages
-        ]
+    messages, bias = with_system_role(body.get("messages")), body.get("logit_bias")
+    if messages is not None:
+        changes["messages"] = messages
     if isinstance(bias, dict) and not all(token.isdecimal() for token in bias):
         changes["logit_bias"] = {token: value for token, value in bias.items() if token.isdecimal()}
     return {**body, **changes} if changes else None
-
-
-def _is_developer(message: object) -> bool:
-    return isinstance(message, dict) and message.get("role") == "developer"

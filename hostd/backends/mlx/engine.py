@@ -11,6 +11,7 @@ from typing import Any
 
 from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
+from hostd.backends.developer_role import with_system_role
 from hostd.backends.environment import engine_environment
 from hostd.backends.http.client import HttpClient
 from hostd.backends.mlx import faults, refusals, thinking
@@ -100,16 +101,11 @@ class Mlx(Engine):
             RequestError: Several answers are asked for.
         """
         refuse_several(body)
-        messages = body.get("messages")
-        developers = isinstance(messages, list) and any(_is_developer(message) for message in messages)
-        if not developers and None not in body.values():
+        messages = with_system_role(body.get("messages"))
+        if messages is None and None not in body.values():
             return None
         adapted = {name: value for name, value in body.items() if value is not None}
-        if developers and isinstance(messages, list):
-            adapted["messages"] = [
-                {**message, "role": "system"} if _is_developer(message) else message for message in messages
-            ]
-        return adapted
+        return adapted if messages is None else {**adapted, "messages": messages}
 
     async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return the tokens of each request that the launcher's route reports; None where the generating thread is stuck."""
@@ -142,7 +138,3 @@ _SURROUNDINGS = {
 
 async def _ask(http: HttpClient, endpoint: Endpoint, path: str) -> object:
     return await http.document(endpoint.url + path, endpoint.headers, seconds=_SLOTS_TIMEOUT)
-
-
-def _is_developer(message: object) -> bool:
-    return isinstance(message, dict) and message.get("role") == "developer"
