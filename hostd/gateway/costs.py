@@ -16,7 +16,7 @@ from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.gateway.http.origin_check import shown
 from hostd.gateway.machine_costs import assignment_rows, machine_row
 from hostd.gateway.query_values import count
-from hostd.gateway.views import timestamp
+from hostd.gateway.views import rounded, timestamp
 
 _DAYS, _WEEK = 30, 7
 
@@ -134,16 +134,15 @@ def _groups(costs: Costs, price: Price | None) -> dict[str, Any]:
 
 
 def _row(sums: CostSums, price: Price | None) -> dict[str, Any]:
-    share, at_price = sums.local_share, None if price is None else sums.at(price)
     return {
         "requests": sums.requests,
         "answered": sums.answered,
         "answered_locally": sums.local,
-        "local_share": None if share is None else round(share, 4),
+        "local_share": rounded(sums.local_share, 4),
         "prompt_tokens": sums.prompt_tokens,
         "output_tokens": sums.output_tokens,
         "usd": round(sums.usd, 6),
-        "compare_usd": None if at_price is None else round(at_price, 6),
+        "compare_usd": None if price is None else rounded(sums.at(price), 6),
         "uncounted_requests": sums.uncounted,
         "unpriced_requests": sums.unpriced,
     }

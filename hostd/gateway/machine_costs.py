@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hostd.domain.assignments import AssignmentHint, hints
+from hostd.domain.assignments import hints
 from hostd.domain.machine_costs import MachineSettings, balance
 from hostd.domain.profile import Price, Role
+from hostd.gateway.views import rounded
 from hostd.telemetry.machine_history import MachineHistory
 
 
@@ -26,25 +27,17 @@ def machine_row(
         "days": round(use.days, 2),
         "busy_hours": round(use.busy_hours, 3),
         "answers": own.answered,
-        "energy_kwh": _rounded(found.kwh, 4),
+        "energy_kwh": rounded(found.kwh, 4),
         "energy_measured": found.measured,
         "energy_measured_hours": round(use.measured_hours, 2),
-        "energy_usd": _rounded(found.energy_usd, 4),
-        "elsewhere_usd": _rounded(found.elsewhere, 4),
-        "saved_usd_a_day": _rounded(found.saved_a_day, 4),
-        "breaks_even_in_days": _rounded(found.breaks_even, 1),
+        "energy_usd": rounded(found.energy_usd, 4),
+        "elsewhere_usd": rounded(found.elsewhere, 4),
+        "saved_usd_a_day": rounded(found.saved_a_day, 4),
+        "breaks_even_in_days": rounded(found.breaks_even, 1),
     }
 
 
 def assignment_rows(history: MachineHistory, roles: Mapping[str, Role], since: float) -> list[dict[str, Any]]:
     """Return which models of *roles* look wrong, by what was asked of them since then. Blocks."""
     firsts = {name: role.use for name, role in roles.items()}
-    return [_row(hint) for hint in hints(history.role_uses(since, firsts))]
-
-
-def _row(hint: AssignmentHint) -> dict[str, Any]:
-    return hint._asdict()
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
+    return [hint._asdict() for hint in hints(history.role_uses(since, firsts))]

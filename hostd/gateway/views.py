@@ -50,6 +50,11 @@ def timestamp(moment: datetime, to_the: str = "seconds") -> str:
     return moment.isoformat(timespec=to_the).replace("+00:00", "Z")
 
 
+def rounded(value: float | None, digits: int) -> float | None:
+    """Return *value* with so many *digits* after the point; None where it is not known."""
+    return None if value is None else round(value, digits)
+
+
 def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
     """Return one row of `hostd ps --json`, with the memory as it was measured last."""
     instance = services.instances[model.name]
@@ -73,7 +78,7 @@ def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
         "unloads_at": at(model.unloads_at),
         "restarts": model.failures,
         "last_error": model.last_error,
-        "progress": None if progress is None else round(progress, 3),
+        "progress": rounded(progress, 3),
         "waits_for": model.waits_for,
         "speed": speed(model.speed),
         "breaker": {"state": model.breaker, "cause": model.breaker_cause, "tried_at": at(model.tried_at)},
@@ -87,10 +92,6 @@ def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
 
 def speed(shown: Speed) -> dict[str, Any]:
     """Return how fast a model was lately; null where that is not known."""
-
-    def rounded(value: float | None, digits: int) -> float | None:
-        return None if value is None else round(value, digits)
-
     return {
         "prefill_tokens_per_s": rounded(shown.reads, 1),
         "decode_tokens_per_s": rounded(shown.writes, 1),

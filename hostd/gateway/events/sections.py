@@ -47,7 +47,7 @@ def _model(services: AdminServices, shown: ModelView) -> dict[str, Any]:
         "aliases": list(profile.aliases),
         "roles": list(services.router.roles_of(profile.name)),
         "pinned": profile.warm.pinned,
-        "load_seconds": None if shown.load_seconds is None else round(shown.load_seconds, 2),
+        "load_seconds": views.rounded(shown.load_seconds, 2),
     }
 
 
