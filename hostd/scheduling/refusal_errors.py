@@ -6,6 +6,7 @@ from hostd.domain.errors import CapacityError, HostdError, RequestError
 from hostd.domain.reason import FallbackReason
 from hostd.domain.units import format_bytes
 from hostd.planning.warm_set.eviction import EvictionCandidate
+from hostd.planning.warm_set.left_out import amounts_of
 from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess, plus
 from hostd.scheduling.events import AttemptFailed
 from hostd.scheduling.model_state import ModelState
@@ -23,7 +24,7 @@ def nearest(
 
 def insufficient_memory(short: Bytes, pinned: Sequence[str], others: Mapping[str, int], capacity: Bytes) -> str:
     """Return why memory is not enough: what is *short* of how much (*capacity*), which models are *pinned*, what others hold."""
-    why = f"it lacks {_lacking(short)} even if every model that may go has gone"
+    why = f"it lacks {amounts_of(short)} even if every model that may go has gone"
     for pool in sorted(short):
         whole = format_bytes(capacity.get(pool, 0))
         why += f"; models may hold {whole} of {pool} in all (memory.reserve in hostd.yaml says what is left to others)"
@@ -34,12 +35,8 @@ def insufficient_memory(short: Bytes, pinned: Sequence[str], others: Mapping[str
 
 def load_deferred(short: Bytes, others: Mapping[str, int]) -> str:
     """Return why a load that no request waits for evicts no model now: what is *short*, and what other programs hold."""
-    why = f"it lacks {_lacking(short)} beside the models that are in use, and comes up in quieter times"
+    why = f"it lacks {amounts_of(short)} beside the models that are in use, and comes up in quieter times"
     return why + _held_by(others, short)
-
-
-def _lacking(short: Bytes) -> str:
-    return " and ".join(f"{format_bytes(count)} of {pool}" for pool, count in sorted(short.items()))
 
 
 def _held_by(others: Mapping[str, int], short: Bytes) -> str:

@@ -41,13 +41,13 @@ def left_out(
         missing = excess(nearest.needs, free)
         why = (
             f"{name} is larger than the memory there is for models: at its nearest ({_named(nearest)}) it takes "
-            f"{_amounts({pool: nearest.needs[pool] for pool in missing})}, which is {_amounts(missing)} too much"
+            f"{amounts_of({pool: nearest.needs[pool] for pool in missing})}, which is {amounts_of(missing)} too much"
         )
         return Rejection(name, why, excess(nearest.needs, left))
     nearest = min(alone, key=lambda option: sum(excess(option.needs, left).values()))
     missing = excess(nearest.needs, left)
     why = (
-        f"{name} ({merit(candidate)}) would fit alone, but as {_named(nearest)} it lacks {_amounts(missing)} beside "
+        f"{name} ({merit(candidate)}) would fit alone, but as {_named(nearest)} it lacks {amounts_of(missing)} beside "
         f"{_holders(warm, missing)}"
     )
     return Rejection(name, why, missing)
@@ -71,5 +71,6 @@ def _named(option: LoadOption) -> str:
     return f"{option.label} on {' and '.join(pools)}"
 
 
-def _amounts(amounts: Mapping[str, int]) -> str:
-    return " and ".join(f"{format_bytes(count)} of {pool}" for pool, count in sorted(amounts.items()))
+def amounts_of(pools: Mapping[str, int]) -> str:
+    """Return bytes by pool as ``2.0 GiB of cuda:0 and 1.0 GiB of ram``."""
+    return " and ".join(f"{format_bytes(count)} of {pool}" for pool, count in sorted(pools.items()))
