@@ -88,17 +88,19 @@ class MeasuredSpeed(NamedTuple):
 
 
 _ROWS = f"SELECT {', '.join(RecordedRequest._fields)} FROM requests"  # noqa: S608  # our own columns
-_AWAY = "cloud"
+AWAY = "cloud"
 """The backend of a provider's models."""
+OWN_ANSWER = f"outcome = 'answered' AND ifnull(backend, '') <> '{AWAY}'"
+"""The condition that no provider has answered."""
 _BEGUN = ("answered", "broken", "gone")
 """Outcomes of requests that a provider may have asked money for."""
 _SUMS = (
-    "count(*), sum(outcome = 'answered'), sum(outcome = 'answered' AND ifnull(backend, '') <> 'cloud'),"
+    f"count(*), sum(outcome = 'answered'), sum({OWN_ANSWER}),"
     " ifnull(sum(prompt_tokens), 0), ifnull(sum(output_tokens), 0), ifnull(sum(cost_usd), 0.0),"
     " sum(outcome = 'answered' AND prompt_tokens IS NULL),"
-    " sum(ifnull(backend, '') = 'cloud' AND outcome IN ('answered', 'broken', 'gone') AND cost_usd IS NULL)"
+    f" sum(ifnull(backend, '') = '{AWAY}' AND outcome IN {_BEGUN} AND cost_usd IS NULL)"
 )
-"""The fields of `CostSums` over rows; `_sums` has them for one."""
+"""The fields of `CostSums` over rows; `_sums` has them for a row that is not written yet."""
 
 
 class RequestHistory:
@@ -302,7 +304,7 @@ def _named(waiting: Sequence[RecordedRequest]) -> Iterator[object]:
 
 
 def _sums(row: RecordedRequest) -> CostSums:
-    answered, away = row.outcome == "answered", row.backend == _AWAY
+    answered, away = row.outcome == "answered", row.backend == AWAY
     return CostSums(
         1,
         int(answered),

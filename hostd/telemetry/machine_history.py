@@ -7,10 +7,10 @@ from pathlib import Path
 from hostd.domain.assignments import RoleUse
 from hostd.domain.costs import CostSums
 from hostd.domain.machine_costs import MachineUse, covered_seconds
+from hostd.telemetry.history import AWAY, OWN_ANSWER
 from hostd.telemetry.sqlite_file import ask
 
 _DAY = 86400.0
-_OWN = "outcome = 'answered' AND ifnull(backend, '') <> 'cloud'"
 
 
 class MachineHistory:
@@ -28,7 +28,7 @@ class MachineHistory:
         spans = ask(
             self._path,
             "SELECT at + (queue_ms + load_ms) / 1000.0, at + total_ms / 1000.0 FROM requests"  # noqa: S608 - our own words
-            f" WHERE at >= ? AND {_OWN} ORDER BY 1",
+            f" WHERE at >= ? AND {OWN_ANSWER} ORDER BY 1",
             since,
         )
         busy = covered_seconds((begin, end) for begin, end in spans)
@@ -44,20 +44,20 @@ class MachineHistory:
         """Return the sums over the answers that no provider gave, from *since* on."""
         question = (
             "SELECT count(*), ifnull(sum(prompt_tokens), 0), ifnull(sum(output_tokens), 0) FROM requests"  # noqa: S608 - as above
-            f" WHERE at >= ? AND {_OWN}"
+            f" WHERE at >= ? AND {OWN_ANSWER}"
         )
         count, prompt, output = next(ask(self._path, question, since), (0, 0, 0))
         return CostSums(count, count, count, prompt, output)
 
     def role_uses(self, since: float, firsts: Mapping[str, Sequence[str]]) -> list[RoleUse]:
         """Return what each model did for each role from *since* on; *firsts* are the profiles of each role, first choice first."""
-        question = """
-            SELECT role, model, max(backend = 'cloud'), count(*), sum(outcome = 'answered'), sum(route = 'fallback'),
+        question = f"""
+            SELECT role, model, max(backend = '{AWAY}'), count(*), sum(outcome = 'answered'), sum(route = 'fallback'),
                 ifnull(sum(CASE WHEN outcome = 'answered' THEN queue_ms + load_ms END), 0) / 1000.0,
                 ifnull(sum(CASE WHEN outcome = 'answered' THEN ttft_ms END), 0) / 1000.0,
                 ifnull(sum(prompt_tokens), 0), ifnull(sum(output_tokens), 0), ifnull(sum(cost_usd), 0.0)
             FROM requests WHERE at >= ? AND role IS NOT NULL AND model IS NOT NULL GROUP BY 1, 2
-        """
+        """  # noqa: S608 - as above
         reasons = {
             (role, model): reason
             for role, model, reason, _ in ask(
