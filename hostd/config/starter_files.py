@@ -1,9 +1,8 @@
 """First configuration files, written by `hostd init`: short, with only the keys that this machine needs."""
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hostd.config.yaml_text import listed, quoted
 from hostd.domain.ticket import Task
 
 _HOST = """\
@@ -41,26 +40,17 @@ def is_writable(path: str) -> bool:
 def profile_text(starter: StarterProfile) -> str:
     """Return the text of the profile's file."""
     lines = [f"# {_printable(sentence)}" for sentence in starter.about]
-    lines.append(f"name: {_quoted(starter.name)}")
+    lines.append(f"name: {quoted(starter.name)}")
     if starter.aliases:
-        lines.append(f"aliases: [{_listed(starter.aliases)}]")
-    lines += ["variants:", f"  - {{backend: llamacpp, path: {_quoted(starter.path)}}}"]
+        lines.append(f"aliases: [{listed(starter.aliases)}]")
+    lines += ["variants:", f"  - {{backend: llamacpp, path: {quoted(starter.path)}}}"]
     lines += [f"context: {starter.context}", f"slots: {starter.slots}"]
     if starter.gpu_layers is not None:
         lines.append(f"args: {{n-gpu-layers: {starter.gpu_layers}}}")
-    lines.append(f"warm: {{preload: {_quoted(starter.preload)}}}")
+    lines.append(f"warm: {{preload: {quoted(starter.preload)}}}")
     if starter.task is not Task.TEXT:
         lines.append(f"capabilities: {{{starter.task}: true}}")
     return "\n".join(lines) + "\n"
-
-
-def _quoted(value: object) -> str:
-    """Return *value* as JSON, a subset of YAML: in quotes, no name is read as a number or a boolean."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names))
 
 
 def _printable(sentence: str) -> str:

@@ -1,9 +1,10 @@
 """The roles of a first `hostd.yaml`: six that agents ask for, of which two may begin with a model of a cloud provider."""
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+from hostd.config.yaml_text import listed, quoted
 
 CLOUD_MODELS = {
     "anthropic": "claude-sonnet-5-5",
@@ -44,9 +45,9 @@ def roles_text(quick: Sequence[str], able: Sequence[str], taken: Collection[str]
     Names that profiles have *taken* are left out; the text is empty where no role is left.
     """
     lines = [
-        f"  {name}: {{use: [{_listed(quick[:_MOST])}], thinking: off}}"
+        f"  {name}: {{use: [{listed(quick[:_MOST])}], thinking: off}}"
         if name in _QUICK
-        else f"  {name}: {{use: [{_listed(able[:_MOST])}]}}"
+        else f"  {name}: {{use: [{listed(able[:_MOST])}]}}"
         for name in _ROLES
         if name not in taken
     ]
@@ -55,25 +56,17 @@ def roles_text(quick: Sequence[str], able: Sequence[str], taken: Collection[str]
 
 def with_cloud(host_text: str, cloud: CloudStart) -> str:
     """Return the text of a `hostd.yaml` whose roles for people begin with the model of *cloud*, which may cost so much a day."""
-    return _USE.sub(rf"\g<1>{_quoted(cloud.model)}, ", host_text) + (
-        f"providers: {{{_quoted(cloud.provider)}: {{daily_usd: {DAILY_USD}}}}}\n"
+    return _USE.sub(rf"\g<1>{quoted(cloud.model)}, ", host_text) + (
+        f"providers: {{{quoted(cloud.provider)}: {{daily_usd: {DAILY_USD}}}}}\n"
     )
 
 
 def cloud_profile_text(cloud: CloudStart) -> str:
     """Return the text of the profile of the model of *cloud*."""
-    key = f"key_file: {_quoted(cloud.key_file)}" if cloud.key_file else f'api_key: "${{env:{cloud.variable}}}"'
+    key = f"key_file: {quoted(cloud.key_file)}" if cloud.key_file else f'api_key: "${{env:{cloud.variable}}}"'
     return (
         "# What is sent to this model leaves this machine, and costs money.\n"
-        f"name: {_quoted(cloud.model)}\n"
+        f"name: {quoted(cloud.model)}\n"
         "variants:\n"
-        f"  - {{backend: cloud, provider: {_quoted(cloud.provider)}, model: {_quoted(cloud.model)}, {key}}}\n"
+        f"  - {{backend: cloud, provider: {quoted(cloud.provider)}, model: {quoted(cloud.model)}, {key}}}\n"
     )
-
-
-def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names))
