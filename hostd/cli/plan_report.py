@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from hostd.cli.output import NOTHING, Column, listed, memory, show_table, write_line
+from hostd.cli.output import NOTHING, Column, show_table, write_line
+from hostd.cli.phrases import listed, memory
 from hostd.domain.footprint import Component, Span
 from hostd.domain.host import Host
 from hostd.domain.units import format_bytes

@@ -6,6 +6,7 @@ from typing import Any
 
 from hostd.cli.machine_lines import machine_lines
 from hostd.cli.output import NOTHING
+from hostd.cli.phrases import money, percent
 
 
 def markdown(found: Mapping[str, Any]) -> Iterator[str]:
@@ -30,15 +31,15 @@ def markdown(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _summary(total: Mapping[str, Any], compared: Mapping[str, Any] | None) -> str:
     share = total["local_share"]
-    local = "" if share is None else f", {share:.0%} of them without a cloud provider"
+    local = "" if share is None else f", {percent(share)} of them without a cloud provider"
     elsewhere = (
-        "" if compared is None else f" The same tokens at {compared['model']}: {_money(total['compare_usd'])} USD."
+        "" if compared is None else f" The same tokens at {compared['model']}: {money(total['compare_usd'])} USD."
     )
     left_out = total["unpriced_requests"]
     missing = f" The cost of {left_out} requests is not known." if left_out else ""
     return (
         f"{total['requests']} requests, {total['answered']} answered{local}; {total['prompt_tokens']} tokens of prompts,"
-        f" {total['output_tokens']} of answers; {_money(total['usd'])} USD.{elsewhere}{missing}"
+        f" {total['output_tokens']} of answers; {money(total['usd'])} USD.{elsewhere}{missing}"
     )
 
 
@@ -48,11 +49,11 @@ def _sums(title: str, groups: Iterable[Mapping[str, Any]], compared: Mapping[str
         [
             each["name"] or f"no {title}",
             each["requests"],
-            NOTHING if each["local_share"] is None else f"{each['local_share']:.0%}",
+            percent(each["local_share"]),
             each["prompt_tokens"],
             each["output_tokens"],
-            _money(each["usd"]),
-            *([] if compared is None else [_money(each["compare_usd"])]),
+            money(each["usd"]),
+            *([] if compared is None else [money(each["compare_usd"])]),
         ]
         for each in groups
     ]
@@ -65,7 +66,7 @@ def _fallbacks(roles: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             each["role"],
             each["requests"],
             each["fallbacks"],
-            f"{each['share']:.0%}",
+            percent(each["share"]),
             ", ".join(f"{reason or NOTHING} {count}" for reason, count in each["reasons"].items()),
         ]
         for each in roles
@@ -96,7 +97,3 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
 
 def _line(cells: Iterable[object]) -> str:
     return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _money(usd: float | None) -> str:
-    return NOTHING if usd is None else f"{usd:.4f}"

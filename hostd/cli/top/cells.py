@@ -8,11 +8,12 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from hostd.cli.output import NOTHING
+from hostd.cli.phrases import clock, percent, prefill
 from hostd.cli.top.state import Row
 from hostd.domain.control_characters import escaped
 from hostd.domain.units import format_bytes
 
-NOTHING = "-"
 _STYLES = {
     "ready": "green",
     "streaming": "green",
@@ -100,8 +101,7 @@ def _speed(name: str) -> Callable[[Row, datetime], str]:
 
 
 def _cached(row: Row, _now: datetime) -> str:
-    share = row["speed"]["cached_share"]
-    return NOTHING if share is None else f"{share:.0%}"
+    return percent(row["speed"]["cached_share"])
 
 
 def _ttft(row: Row, _now: datetime) -> str:
@@ -144,7 +144,7 @@ def _request_state(row: Row, _now: datetime) -> str:
         return f"waiting {row['position']}"
     prompt = row["prompt"]
     if row["state"] == "prefill" and prompt:
-        return f"prefill {prompt['read_tokens'] / max(1, prompt['total_tokens']):.0%}"
+        return prefill(prompt)
     return str(row["state"])
 
 
@@ -185,12 +185,8 @@ REQUESTS = (
 )
 
 
-def _clock(row: Row, _now: datetime) -> str:
-    return f"{datetime.fromisoformat(row['at']).astimezone():%H:%M:%S}"
-
-
 DECISIONS = (
-    TableColumn("TIME", 8, _clock),
+    TableColumn("TIME", 8, lambda row, _now: clock(row["at"])),
     TableColumn("DECISION", 18, lambda row, _now: str(row["decision"]), least=100),
     TableColumn("WHY", 0, lambda row, _now: str(row["why"])),
 )

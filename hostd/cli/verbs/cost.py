@@ -10,6 +10,7 @@ from hostd.cli.client import connect
 from hostd.cli.machine_lines import machine_lines
 from hostd.cli.options import AsJson, Url
 from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
+from hostd.cli.phrases import money, percent
 from hostd.domain.costs import MOST_DAYS, CostGroup
 
 
@@ -47,20 +48,15 @@ def cost(
 
 
 def _cells(name: str, row: Mapping[str, Any], *, compared: bool) -> list[str]:
-    share = row["local_share"]
     return [
         name,
         str(row["requests"]),
-        NOTHING if share is None else f"{share:.0%}",
+        percent(row["local_share"]),
         str(row["prompt_tokens"]),
         str(row["output_tokens"]),
-        _money(row["usd"]),
-        *([_money(row["compare_usd"])] if compared else []),
+        money(row["usd"]),
+        *([money(row["compare_usd"])] if compared else []),
     ]
-
-
-def _money(usd: float | None) -> str:
-    return NOTHING if usd is None else f"{usd:.4f}"
 
 
 def _say_what_is_not_known(total: Mapping[str, Any]) -> None:

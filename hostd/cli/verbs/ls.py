@@ -5,7 +5,8 @@ from typing import Any
 
 from hostd.cli.client import connect
 from hostd.cli.options import AsJson, Url
-from hostd.cli.output import NOTHING, Column, emit, listed, show_table
+from hostd.cli.output import NOTHING, Column, emit, show_table
+from hostd.cli.phrases import listed
 
 _COLUMNS = (
     Column("MODEL", flexible=True),

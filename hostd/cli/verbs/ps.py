@@ -6,7 +6,8 @@ from typing import Any
 
 from hostd.cli.client import connect
 from hostd.cli.options import AsJson, Url
-from hostd.cli.output import NOTHING, Column, emit, memory, relative, say, show_table
+from hostd.cli.output import NOTHING, Column, emit, say, show_table
+from hostd.cli.phrases import memory, relative
 
 _COLUMNS = (
     Column("MODEL", flexible=True),

@@ -6,6 +6,7 @@ from typing import Any
 from hostd.cli.client import connect
 from hostd.cli.options import AsJson, Url
 from hostd.cli.output import NOTHING, Column, emit, show_table
+from hostd.cli.phrases import prefill
 from hostd.domain.units import format_duration
 
 _COLUMNS = (
@@ -49,8 +50,8 @@ def _state(row: Mapping[str, Any]) -> str:
     prompt = row.get("prompt")
     if row["state"] != "prefill" or not prompt:
         return str(row["state"])
-    return f"prefill {prompt['read_tokens'] / max(1, prompt['total_tokens']):.0%}"
+    return prefill(prompt)
 
 
 def _seconds(milliseconds: float) -> str:
-    return format_duration(float(round(milliseconds / 1000))) or "0s"
+    return format_duration(float(round(milliseconds / 1000)))

@@ -1,7 +1,6 @@
 """``hostd requests``: the last requests, and everything about one."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,6 +9,7 @@ import typer
 from hostd.cli.client import connect
 from hostd.cli.options import AsJson, Url
 from hostd.cli.output import NOTHING, Column, emit, show_pairs, show_table
+from hostd.cli.phrases import clock, money
 from hostd.domain.units import format_duration
 
 _COLUMNS = (
@@ -59,10 +59,9 @@ def requests(
 
 
 def _past(row: Mapping[str, Any]) -> tuple[str, ...]:
-    cost = row["cost_usd"]
     tokens = row["output_tokens"]
     return (
-        f"{datetime.fromisoformat(row['at']).astimezone():%H:%M:%S}",
+        clock(row["at"]),
         row["id"],
         row["asked"],
         row["model"] or NOTHING,
@@ -70,7 +69,7 @@ def _past(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['state']} {row['status']}",
         _seconds(row["total_ms"]),
         NOTHING if tokens is None else str(tokens),
-        NOTHING if cost is None else f"{cost:.4f}",
+        money(row["cost_usd"]),
     )
 
 
@@ -84,7 +83,7 @@ def _told(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "request", found["id"]
     yield from ((name, str(found[name])) for name in _TOLD if found.get(name) is not None)
     for decision in found["decisions"]:
-        yield f"{datetime.fromisoformat(decision['at']).astimezone():%H:%M:%S} {decision['decision']}", decision["why"]
+        yield f"{clock(decision['at'])} {decision['decision']}", decision["why"]
 
 
 def _seconds(milliseconds: float) -> str:

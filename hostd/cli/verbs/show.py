@@ -12,7 +12,8 @@ from hostd.cli.agents.model_lookup import find_model
 from hostd.cli.client import connect, model_path
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import AsJson, Url
-from hostd.cli.output import NOTHING, emit, listed, memory, relative, say, show_pairs, write_piece
+from hostd.cli.output import NOTHING, emit, say, show_pairs, write_piece
+from hostd.cli.phrases import listed, memory, relative
 from hostd.cli.snippets.registry import SNIPPETS
 from hostd.cli.snippets.snippet import OWN_KEY
 from hostd.cli.verbs.ls import abilities

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hostd.cli.output import listed, memory, relative
+from hostd.cli.phrases import listed, memory, money, percent, prefill, relative
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
@@ -31,6 +31,13 @@ def test_memory_names_each_pool_that_is_used() -> None:
     """Pools without bytes are left out, and no pools at all is a dash."""
     assert "18.6 GiB cuda:0, 512 MiB ram" == memory({"cuda:0": 19_971_597_926, "metal": 0, "ram": 512 * 1024**2})
     assert "-" == memory({})
+
+
+def test_numbers_that_are_not_known_are_dashes() -> None:
+    """Money has ten-thousandths, as a request costs; shares are whole."""
+    assert ("0.0123", "-") == (money(0.01234), money(None))
+    assert ("42%", "0%", "-") == (percent(0.419), percent(0.0), percent(None))
+    assert "prefill 25%" == prefill({"read_tokens": 10, "total_tokens": 40})
 
 
 def test_lists_are_phrases() -> None:
