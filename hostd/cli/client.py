@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from hostd.cli.address import Address, find_address
 from hostd.cli.exits import Code, DaemonUnreachable, VerbError
@@ -91,9 +91,10 @@ class Client:
         self.address = address
         self._as_owner = as_owner
 
-    def get(self, path: str) -> dict[str, Any]:
-        """Return the JSON object at *path*; raises as `request` does."""
-        with self.request("GET", path, timeout=PATIENCE) as reply:
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """Return the JSON object at *path*, asked with those of *query* that are not None; raises as `request` does."""
+        given = urlencode({name: value for name, value in query.items() if value is not None})
+        with self.request("GET", f"{path}?{given}" if given else path, timeout=PATIENCE) as reply:
             return reply.json()
 
     def post(self, path: str) -> dict[str, Any]:

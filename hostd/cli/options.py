@@ -30,6 +30,10 @@ Url = Annotated[
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model, alias or role, as in: hostd ls", show_default=False)
 ]
+Compare = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="Also what the same tokens would cost at this cloud model, such as gpt-5."),
+]
 AnyHost = Annotated[
     str | None,
     typer.Option(

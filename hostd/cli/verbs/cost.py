@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 
 from hostd.cli.client import connect
 from hostd.cli.machine_lines import machine_lines
-from hostd.cli.options import AsJson, Url
+from hostd.cli.options import AsJson, Compare, Url
 from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
 from hostd.cli.phrases import money, percent
 from hostd.domain.costs import MOST_DAYS, CostGroup
@@ -18,16 +17,12 @@ def cost(
     *,
     by: Annotated[CostGroup, typer.Option(help="What to add up by.")] = CostGroup.MODEL,
     days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="Today and the days before it, so many in all.")] = 30,
-    compare: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help="Also what the same tokens would cost at this cloud model, such as gpt-5."),
-    ] = None,
+    compare: Compare = None,
     json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Tell what requests cost, and what share stayed local."""
-    query = {"by": str(by), "days": str(days)} | ({} if compare is None else {"compare": compare})
-    found = connect(url).get(f"/hostd/v1/cost?{urlencode(query)}")
+    found = connect(url).get("/hostd/v1/cost", by=by, days=days, compare=compare)
     if json:
         emit(found)
         return

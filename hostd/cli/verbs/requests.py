@@ -51,7 +51,7 @@ def requests(
         else:
             show_pairs(_told(found))
         return
-    answer = client.get(f"/hostd/v1/requests?last={last}")
+    answer = client.get("/hostd/v1/requests", last=last)
     if json:
         emit([*answer["past"][::-1], *answer["requests"]])
     else:

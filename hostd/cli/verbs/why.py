@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 
 from hostd.cli.client import Client, connect
 from hostd.cli.options import AsJson, Url
 from hostd.cli.output import emit, say, show_pairs
-
-_PATH = "/hostd/v1/why"
 
 
 def why(
@@ -42,14 +39,12 @@ def why(
 def _ask(client: Client, subject: str | None, last: int) -> list[dict[str, Any]]:
     """Return the decisions about *subject*: a request's where there are any, else a model's."""
     if subject is None:
-        return _decisions(client, {"last": last})
-    return _decisions(client, {"request": subject, "last": last}) or _decisions(
-        client, {"model": subject, "last": last}
-    )
+        return _decisions(client, last=last)
+    return _decisions(client, request=subject, last=last) or _decisions(client, model=subject, last=last)
 
 
-def _decisions(client: Client, query: Mapping[str, object]) -> list[dict[str, Any]]:
-    decisions: list[dict[str, Any]] = client.get(f"{_PATH}?{urlencode(query)}")["decisions"]
+def _decisions(client: Client, **query: object) -> list[dict[str, Any]]:
+    decisions: list[dict[str, Any]] = client.get("/hostd/v1/why", **query)["decisions"]
     return decisions
 
 
