@@ -91,5 +91,5 @@ class RestartPolicy:
 
     def returns(self, now: float) -> bool:
         """Return whether a model that should be warm may be loaded again without a request for it."""
-        # A flag or a file that is wrong is looked at for requests far sooner, which somebody waits for.
+        # A flag or a file that is wrong is looked at for requests far sooner, which clients wait for.
         return self.again_at is None and (self.failed_at is None or now >= self.failed_at + COOL_DOWN)

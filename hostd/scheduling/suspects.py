@@ -31,7 +31,7 @@ MOST_REMEMBERED = 1024
 
 CHARGED_IN_A_ROW = 10
 """Crashes of one model, without an answer in between, that are charged to requests. More of them than that are its engine's own
-fault: a build that crashes at every prompt must not blame everybody who asks."""
+fault: a build that crashes at every prompt must not blame all clients that ask."""
 
 
 @dataclass(slots=True)

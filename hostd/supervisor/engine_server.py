@@ -33,8 +33,8 @@ _SHOWN = 20
 
 _SIGNALS_FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 _TOLD_TO_END = {0, *(-number for number in _SIGNALS_FROM_OUTSIDE), *(128 + number for number in _SIGNALS_FROM_OUTSIDE)}
-"""Exit statuses of an engine that somebody ended: the owner, the kernel for want of memory, another program. No request does that.
-Programs that start others report a signal by 128 and its number, as shells do."""
+"""Exit statuses of an engine that was ended from outside: by the owner, the kernel for want of memory, another program. No request
+does that. Programs that start others report a signal by 128 and its number, as shells do."""
 
 
 class EngineServer(Server):

@@ -21,7 +21,7 @@ PORTION = 256 * 1024
 """Bytes of a body that are written at once, so that other requests are not held up by a large one."""
 LARGE_READ = 64 * 1024
 """Bytes of a read after which others have their turn. uvloop hands on up to 32 reads of 250 kB in a row, and a hundred thousand
-small events in them would hold up everybody for a second."""
+small events in them would hold up all other requests for a second."""
 
 _COPIED = 8 * 1024
 """Bytes of a body up to which a copy costs less than a write of two parts."""

@@ -1,4 +1,4 @@
-"""Flags whose values the owner took from the environment: they stay there, because a command line is everybody's to read.
+"""Flags whose values the owner took from the environment: they stay there, because any user of the machine can read a command line.
 
 llama-server has a variable for most of its flags, and names it in its help. Where a build names none, the flag has to go on the
 command line.

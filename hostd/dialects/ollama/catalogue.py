@@ -79,7 +79,7 @@ def shown(model: ModelFacts) -> Json:
 
 
 def _capabilities(model: ModelFacts) -> list[str]:
-    """Return what the model can do: tools unless somebody says no, the rest where somebody says yes."""
+    """Return what the model can do: tools unless its owner or a probe says no, the rest where one says yes."""
     if model.embeddings:
         return ["embedding"]
     found = {"tools": model.tools is not False, "vision": bool(model.vision), "thinking": bool(model.thinking)}

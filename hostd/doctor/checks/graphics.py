@@ -22,7 +22,7 @@ _BOTH = 0o6
 
 @dataclass(frozen=True, slots=True)
 class DeviceFile:
-    """A card's file below /dev: whether this user may use it, the group that may, and whether everybody may."""
+    """A card's file below /dev: whether this user may use it, the group that may, and whether all users may."""
 
     path: str
     usable: bool

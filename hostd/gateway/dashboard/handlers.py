@@ -1,6 +1,6 @@
 """The routes of the page: the page itself, its files, and a plan for a model as its planner asks for it.
 
-The files hold nothing of the daemon's state, so that they are sent to anybody; what they show they ask for with a key, where the
+The files hold nothing of the daemon's state, so that they are sent without a key; what they show they ask for with a key, where the
 daemon wants one.
 """
 

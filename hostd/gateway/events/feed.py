@@ -1,6 +1,6 @@
 """One computation of the state for all who follow it, and each follower's place in what there is to tell.
 
-While anybody follows, the state is looked at every `EVERY` seconds, and what differs from the last time becomes an event of whole
+While a client follows, the state is looked at every `EVERY` seconds, and what differs from the last time becomes an event of whole
 bytes, once for all. A follower holds numbers only: which state it was sent last, and up to where it knows the entries. One that
 reads slowly is sent the newest state when it has read the last one, so that nothing piles up for it.
 """
@@ -79,7 +79,7 @@ class Place(NamedTuple):
 
 
 class EventFeed:
-    """Looks at the state while somebody follows it. At most *most* may. *place* is up to where it has seen entries."""
+    """Looks at the state while clients follow it, *most* of them at most. *place* is up to where it has seen entries."""
 
     def __init__(self, services: AdminServices, most: Callable[[], int]) -> None:
         self._services = services

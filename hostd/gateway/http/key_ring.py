@@ -22,7 +22,7 @@ from hostd.gateway.http.auth import identify
 log = structlog.get_logger()
 
 OPEN = frozenset({"/", "/healthz", "/readyz"})
-"""What anybody may ask: whether something is there, and ready; no names stand in it but those of models to preload."""
+"""What clients without a key may ask: whether something is there, and ready; no names but those of models to preload."""
 OPEN_BELOW = "/dashboard/"
 """The files of the page, which hold nothing of this host; what it shows it asks for with a key."""
 ADMIN = "/hostd/"

@@ -153,7 +153,7 @@ def plan_hub_download(
 
 
 def _refuse_links_out(cache: Path, home: Path, commit: str, names: Iterable[str]) -> None:
-    """Refuse to write through a link that leads out of the cache: what it names may be anybody's.
+    """Refuse to write through a link that leads out of the cache: what it names may be another program's.
 
     Raises:
         ModelUnreadable: One of the folders that a download writes into is such a link.

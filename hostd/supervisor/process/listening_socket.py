@@ -1,4 +1,4 @@
-"""Who listens on an engine's port: the engine that hostd started, or somebody who took the port before it did.
+"""Who listens on an engine's port: the engine that hostd started, or a program that took the port before it did.
 
 A port of loopback belongs to whoever binds it first, every user of the machine included, and an engine's port is to be read on its
 command line. So neither its key nor a prompt is sent there until the listening socket was seen among the open files of the engine's

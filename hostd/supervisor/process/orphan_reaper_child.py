@@ -122,7 +122,7 @@ def start_of(pid: int) -> str | None:
 def same(start: str, told: str) -> bool:
     """Return whether *start*, as `start_of` writes it, is the one that the daemon *told*."""
     if _PROC:
-        # Ticks since the boot. As a date they would move when somebody sets the clock.
+        # Ticks since the boot. As a date they would move when the clock is set.
         return start == told
     return abs(time.mktime(time.strptime(start, "%a %b %d %H:%M:%S %Y")) - float(told)) <= _SAME_START
 
