@@ -63,7 +63,7 @@ class CostSums(NamedTuple):
         """Return what the counted tokens cost at *price*, in USD; None where none were counted."""
         if not (self.prompt_tokens or self.output_tokens):
             return None
-        return (price.input * self.prompt_tokens + price.output * self.output_tokens) / 1_000_000
+        return price.usd(self.prompt_tokens, self.output_tokens)
 
 
 Costs = dict[str | None, CostSums]

@@ -152,6 +152,10 @@ class Price:
         """Return what an answer costs, in USD; None where there is no price, or the tokens that have one were not counted."""
         if not (self.input or self.output) or (self.input and not prompt_tokens):
             return None
+        return self.usd(prompt_tokens, output_tokens)
+
+    def usd(self, prompt_tokens: int, output_tokens: int) -> float:
+        """Return what so many tokens cost, in USD."""
         return (self.input * prompt_tokens + self.output * output_tokens) / 1_000_000
 
 

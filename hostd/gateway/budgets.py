@@ -9,7 +9,7 @@ from aiohttp import web
 from hostd.domain.budget import Account, Amounts, Budget, Owner
 from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.gateway.http.key_ring import KeyRing
-from hostd.scheduling.spending import AccountView
+from hostd.scheduling.view import AccountView
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from hostd.domain.schedule import DAYS, ActiveWindow, format_clock
 from hostd.domain.units import format_duration
 from hostd.gateway.context import AdminServices
 from hostd.scheduling.speed import Speed
-from hostd.scheduling.spending import ProviderSpending
-from hostd.scheduling.view import MemoryView, ModelView, RequestView
+from hostd.scheduling.view import MemoryView, ModelView, ProviderSpending, RequestView
 from hostd.telemetry.history import RecordedRequest
 
 _DURATIONS = ("queue_timeout", "first_token_timeout", "prefill_timeout", "stall_timeout", "total_timeout")

@@ -47,8 +47,15 @@ from hostd.scheduling.events import (
 )
 from hostd.scheduling.memory_use import MemoryUse
 from hostd.scheduling.scheduler import Scheduler
-from hostd.scheduling.spending import AccountView, ProviderSpending
-from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
+from hostd.scheduling.view import (
+    AccountView,
+    MemoryView,
+    ModelView,
+    ProviderSpending,
+    QueuePosition,
+    RequestView,
+    SchedulerView,
+)
 
 log = structlog.get_logger()
 

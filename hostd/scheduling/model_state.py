@@ -2,45 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import exp
 
 from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.lifecycle import State, Transition, after
-from hostd.domain.profile import Profile, Variant
+from hostd.domain.prices import price_of
+from hostd.domain.profile import Price, Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
 from hostd.scheduling.circuit_breaker import CircuitBreaker
 from hostd.scheduling.events import AttemptFailed, EngineReady
 from hostd.scheduling.pending_load import PendingLoad
 from hostd.scheduling.queue import RequestQueue
+from hostd.scheduling.request_rate import RequestRate
 from hostd.scheduling.request_state import RequestState
 from hostd.scheduling.restart import RestartPolicy
 from hostd.scheduling.slot_table import SlotTable
 from hostd.scheduling.speed import Speed
-
-MEMORY = 300.0
-"""Seconds after which a request counts for a third of one that arrived just now."""
-
-
-@dataclass(slots=True)
-class RequestRate:
-    """An exponentially decaying count of requests; *at* is when it was last brought up to date (seconds)."""
-
-    count: float = 0.0
-    at: float = 0.0
-
-    def add(self, now: float) -> None:
-        """Count one request at *now*."""
-        self.count = self._decayed(now) + 1.0
-        self.at = now
-
-    def rate(self, now: float) -> float:
-        """Return the requests per second that are to be expected, from the last minutes."""
-        return self._decayed(now) / MEMORY
-
-    def _decayed(self, now: float) -> float:
-        return self.count * exp((self.at - now) / MEMORY) if self.count else 0.0
-
 
 UNMEASURED_SERVICE = 5.0
 """Seconds that a request is taken to last before any has been measured."""
@@ -151,6 +128,12 @@ class ModelState:
         option = self.option or next(iter(self.options), None)
         number = 0 if option is None else option.variant
         return self.profile.variants[number] if number < len(self.profile.variants) else None
+
+    @property
+    def price(self) -> Price | None:
+        """What tokens cost where that variant answers; None where nothing says so."""
+        variant = self.variant
+        return None if variant is None else price_of(self.profile, variant)
 
     @property
     def remote(self) -> bool:

@@ -2,7 +2,6 @@
 
 from hostd.domain.lifecycle import State
 from hostd.domain.offer import FREE, Offer
-from hostd.domain.prices import price_of
 from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.model_state import ModelState
 
@@ -14,14 +13,14 @@ def offer_of(model: ModelState, engines: EngineController) -> Offer:
     warm = model.state is State.READY
     load = 0.0 if warm else model.seconds_to_load
     free = not model.queue and (not warm or model.has_free_slot)
-    variant, speed = model.variant, model.speed
+    speed = model.speed
     return Offer(
         0.0 if free else model.expected_wait() - load,
         load,
         speed.reads,
         speed.writes,
         speed.ttft,
-        (None if variant is None else price_of(model.profile, variant)) or FREE,
+        model.price or FREE,
         available=not model.removed and not model.limited and model.breaker.admits and engines.obtainable(model),
         loadable=model.state in _AT_REST and not model.is_starting and not model.remote,
     )

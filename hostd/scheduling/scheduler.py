@@ -63,8 +63,16 @@ from hostd.scheduling.offers import offer_of
 from hostd.scheduling.reconfiguration import Reconfiguration
 from hostd.scheduling.request_failures import RequestFailures
 from hostd.scheduling.request_flow import RequestFlow
-from hostd.scheduling.spending import AccountView, ProviderSpending, Spending
-from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
+from hostd.scheduling.spending import Spending
+from hostd.scheduling.view import (
+    AccountView,
+    MemoryView,
+    ModelView,
+    ProviderSpending,
+    QueuePosition,
+    RequestView,
+    SchedulerView,
+)
 
 _NO_BUDGETS: Mapping[str, Budget] = MappingProxyType({})
 

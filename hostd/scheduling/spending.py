@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from hostd.domain.budget import Account, Accounts, Amounts, AtLimit, Budget, Limit, Measure, OthersUse, Owner, Period
 from hostd.domain.errors import CapacityError
-from hostd.domain.prices import price_of
 from hostd.domain.profile import Price
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
@@ -24,6 +23,7 @@ from hostd.scheduling.decisions import Charged
 from hostd.scheduling.events import DayBegan, SpendingCounted, UsedElsewhere
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.usage import AccountUsage
+from hostd.scheduling.view import AccountView, ProviderSpending
 
 UNLIMITED_ANSWER = 16_384
 """Tokens that an answer is taken to cost at most where its request sets no limit."""
@@ -33,7 +33,6 @@ FASTEST = 200.0
 """Tokens a second that no answer is taken to exceed, for those that were left before they were counted."""
 _MOST_ACCOUNTS = 10_000
 """Owners that are kept in mind; clients name sessions as they like."""
-_PER_MILLION = 1_000_000
 _NO_BUDGET = Budget()
 _UNBILLED = frozenset(
     {
@@ -58,31 +57,6 @@ class _Reservation:
     answer_tokens: int
     since: float
     most: Amounts
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderSpending:
-    """USD of one provider: since midnight, the most that requests in flight may add, and the cap of a day (None: there is none).
-
-    *resets_at* is the next midnight, on the scheduler's clock; None where it is not known.
-    """
-
-    provider: str
-    today: float
-    reserved: float
-    cap: float | None
-    resets_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class AccountView:
-    """What one owner has used up in the last minute, today and this month, and what requests in flight may add."""
-
-    account: Account
-    minute: Amounts
-    day: Amounts
-    month: Amounts
-    reserved: Amounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +176,7 @@ class Spending:
         """
         if not self.concerns(model, ticket):
             return None
-        price = _price(model)
+        price = model.price
         found = [
             excess
             for account, budget in self._owners(model, ticket)
@@ -221,7 +195,7 @@ class Spending:
     ) -> Excess | None:
         """Return why *need* is beyond *limit* of *account*; None where it is not."""
         money = limit.measure is Measure.USD
-        is_free = money or _price(model) is None
+        is_free = money or model.price is None
         if not need or (
             not money and is_free and budget.at_limit is AtLimit.DEGRADE and limit.period is not Period.MINUTE
         ):
@@ -247,14 +221,14 @@ class Spending:
         provider = model.provider
         if provider is None and not ticket.accounts:
             return
-        price, accounts = _price(model), tuple(account for account, _ in ticket.accounts)
+        price, accounts = model.price, tuple(account for account, _ in ticket.accounts)
         if provider is not None and (price is not None or provider in self.budgets):
             accounts = (*accounts, Account(Owner.PROVIDER, provider))
         if not accounts:
             return
         now, answer = self._context.now, ticket.answer_tokens or UNLIMITED_ANSWER
         cost = price or Price()
-        most = Amounts(0.0, _usual_tokens(ticket), _cost(cost, ticket.prompt_tokens, answer))
+        most = Amounts(0.0, _usual_tokens(ticket), cost.usd(ticket.prompt_tokens, answer))
         for account in accounts:
             usage = self._usage_of(account)
             usage.reserved = usage.reserved.plus(most)
@@ -277,7 +251,7 @@ class Spending:
             self._release(held)
             return
         written = min(held.answer_tokens, int(FASTEST * (self._context.now - held.since)))
-        usd = _cost(held.price, held.prompt_tokens, written)
+        usd = held.price.usd(held.prompt_tokens, written)
         self._charge(ticket_id, held, usd, held.prompt_tokens + written, estimated=True)
 
     def _release(self, held: _Reservation) -> None:
@@ -332,16 +306,8 @@ def _need(limit: Limit, ticket: Ticket, price: Price | None, *, again: bool) -> 
             return _usual_tokens(ticket)
         case Measure.USD:
             answer = ticket.answer_tokens or UNLIMITED_ANSWER
-            return 0.0 if price is None else _cost(price, ticket.prompt_tokens, answer)
+            return 0.0 if price is None else price.usd(ticket.prompt_tokens, answer)
 
 
 def _usual_tokens(ticket: Ticket) -> int:
     return ticket.prompt_tokens + min(ticket.answer_tokens or USUAL_ANSWER, USUAL_ANSWER)
-
-
-def _price(model: ModelState) -> Price | None:
-    return None if model.variant is None else price_of(model.profile, model.variant)
-
-
-def _cost(price: Price, prompt_tokens: int, answer_tokens: int) -> float:
-    return (price.input * prompt_tokens + price.output * answer_tokens) / _PER_MILLION

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from hostd.domain.errors import HostdError
-from hostd.domain.prices import price_of
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.breakers import Breakers
 from hostd.scheduling.circuit_breaker import BreakerState
@@ -115,5 +114,5 @@ class TargetChoice:
 
 def _price(model: ModelState) -> float:
     """Return what a million tokens of prompt and of answer cost together, in USD; 0 where nothing says so."""
-    price = None if model.variant is None else price_of(model.profile, model.variant)
+    price = model.price
     return 0.0 if price is None else price.input + price.output

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from hostd.domain.budget import Account, Amounts
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import FallbackReason
@@ -259,3 +260,28 @@ def _waits_for(model: ModelState) -> str | None:
     if not model.options_known:
         return "header"
     return "room" if model.pending_load.checking is None else "check"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpending:
+    """USD of one provider: since midnight, the most that requests in flight may add, and the cap of a day (None: there is none).
+
+    *resets_at* is the next midnight, on the scheduler's clock; None where it is not known.
+    """
+
+    provider: str
+    today: float
+    reserved: float
+    cap: float | None
+    resets_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """What one owner has used up in the last minute, today and this month, and what requests in flight may add."""
+
+    account: Account
+    minute: Amounts
+    day: Amounts
+    month: Amounts
+    reserved: Amounts

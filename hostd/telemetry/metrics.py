@@ -10,8 +10,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from hostd import __version__
 from hostd.scheduling.decisions import Charged, Decision, FellBack
 from hostd.scheduling.model_decisions import BreakerOpened, Evicted, LoadStarted, ModelReady, WakeStarted
-from hostd.scheduling.spending import ProviderSpending
-from hostd.scheduling.view import MemoryView, SchedulerView
+from hostd.scheduling.view import MemoryView, ProviderSpending, SchedulerView
 from hostd.telemetry.histogram_counts import SECONDS, SECONDS_PER_TOKEN, HistogramCounts
 from hostd.telemetry.scheduler_metrics import MemoryMetrics, ModelMetrics, SpendingMetrics
 from hostd.telemetry.sinks import RequestRecord, Sink

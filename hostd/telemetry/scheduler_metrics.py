@@ -6,8 +6,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from hostd.domain.lifecycle import State
 from hostd.scheduling.circuit_breaker import BreakerState
-from hostd.scheduling.spending import ProviderSpending
-from hostd.scheduling.view import MemoryView, SchedulerView
+from hostd.scheduling.view import MemoryView, ProviderSpending, SchedulerView
 
 
 class ModelMetrics:

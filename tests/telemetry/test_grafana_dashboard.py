@@ -12,7 +12,7 @@ from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decisions import Charged, FellBack
 from hostd.scheduling.model_decisions import BreakerOpened, Evicted, LoadStarted, ModelReady
 from hostd.scheduling.scheduler import Scheduler
-from hostd.scheduling.spending import ProviderSpending
+from hostd.scheduling.view import ProviderSpending
 from hostd.telemetry.metrics import DASHBOARD, Metrics
 from tests.stage import make_profile
 from tests.telemetry.example_decisions import example

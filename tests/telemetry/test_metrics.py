@@ -8,7 +8,7 @@ from hostd.domain.lifecycle import State
 from hostd.scheduling.decisions import Charged, FellBack
 from hostd.scheduling.model_decisions import BreakerOpened, Evicted, LoadStarted, ModelReady, Unloaded, WakeStarted
 from hostd.scheduling.scheduler import Scheduler
-from hostd.scheduling.spending import ProviderSpending
+from hostd.scheduling.view import ProviderSpending
 from hostd.telemetry.metrics import Metrics
 from tests.stage import make_profile
 from tests.telemetry.example_decisions import example

@@ -5,7 +5,7 @@ from math import exp, isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.scheduling.model_state import MEMORY, RequestRate
+from hostd.scheduling.request_rate import MEMORY, RequestRate
 
 
 def test_what_was_never_asked_for_is_cold() -> None:

@@ -1,0 +1,27 @@
+"""How often a model is asked for, from the last minutes."""
+
+from dataclasses import dataclass
+from math import exp
+
+MEMORY = 300.0
+"""Seconds after which a request counts for a third of one that arrived just now."""
+
+
+@dataclass(slots=True)
+class RequestRate:
+    """An exponentially decaying count of requests; *at* is when it was last brought up to date (seconds)."""
+
+    count: float = 0.0
+    at: float = 0.0
+
+    def add(self, now: float) -> None:
+        """Count one request at *now*."""
+        self.count = self._decayed(now) + 1.0
+        self.at = now
+
+    def rate(self, now: float) -> float:
+        """Return the requests per second that are to be expected, from the last minutes."""
+        return self._decayed(now) / MEMORY
+
+    def _decayed(self, now: float) -> float:
+        return self.count * exp((self.at - now) / MEMORY) if self.count else 0.0
