@@ -7,8 +7,7 @@ without a single switch of tasks, and nearly every one of them without an event:
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -20,6 +19,7 @@ from hostd.domain.offer import Offers
 from hostd.domain.reason import ExitClass
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.runtime.startable import Preflight, Startable, unchecked
 from hostd.scheduling.decisions import Decision
 from hostd.scheduling.effects import (
     Effect,
@@ -58,32 +58,6 @@ from hostd.scheduling.view import (
 )
 
 log = structlog.get_logger()
-
-Preflight = Callable[[str, LoadOption], Awaitable[tuple[Event, ...]]]
-
-
-class Startable(Protocol):
-    """What the dispatcher commands: all methods return at once, and the outcome is reported later by an event."""
-
-    def start(self, option: LoadOption | None) -> None:
-        """Launch the engine."""
-
-    def stop(self) -> None:
-        """Stop the engine."""
-
-    def sleep(self, level: int) -> None:
-        """Have the engine sleep."""
-
-    def wake(self) -> None:
-        """Have the engine wake."""
-
-    def prove(self) -> None:
-        """Have the engine generate a token."""
-
-
-async def unchecked(model: str, option: LoadOption) -> tuple[Event, ...]:  # noqa: ARG001 - called as a real check is
-    """Find nothing against a load, without looking."""
-    return (PreflightDone(model),)
 
 
 class RequestRefused(Exception):

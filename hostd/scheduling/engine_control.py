@@ -12,10 +12,11 @@ from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.engine_commands import ADOPTED, EngineCommands
+from hostd.scheduling.engine_failures import EngineFailures
 from hostd.scheduling.events import EngineFailed, EngineReady, PreflightDone
 from hostd.scheduling.memory_admission import MemoryAdmission
 from hostd.scheduling.memory_ledger import MemoryLedger
-from hostd.scheduling.model_decisions import FailureHandled, ModelReady, StopCompleted, Unloaded, VariantSkipped
+from hostd.scheduling.model_decisions import ModelReady, StopCompleted, Unloaded
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.preload import PreloadQueue
 from hostd.scheduling.warm_policy import WarmSetPolicy
@@ -36,6 +37,7 @@ class EngineController:
         self.admission = MemoryAdmission(models, context, self.ledger, self.warm_policy, self.commands)
         self.preload = PreloadQueue(self.admission.request)
         self.closing = False
+        self._failures = EngineFailures(context, self.admission, self.warm_policy)
         self._models = models
         self._context = context
 
@@ -182,56 +184,11 @@ class EngineController:
             model.down_reason = FallbackReason.OUT_OF_MEMORY
         else:
             model.down_reason = FallbackReason.LOAD_FAILED if loading else FallbackReason.CRASHED
-        if loading and not self.closing and self._try_another(model, event):
+        if loading and not self.closing and self._failures.try_another(model, event):
             return False
-        self._give_up(model, event, loading=loading, charged_to=charged_to)
+        self._failures.give_up(model, event, loading=loading, closing=self.closing, charged_to=charged_to)
         self.preload.settled(model)
         return loading or model.restarts.again_at is None
-
-    def _give_up(
-        self, model: ModelState, event: EngineFailed, *, loading: bool, charged_to: tuple[str, ...] = ()
-    ) -> None:
-        """Leave a failed engine down, until it is restarted after a delay where that may help."""
-        if loading:
-            # Of several variants that could not be loaded, the first may be the one that the owner can mend.
-            others = (model.why_not,) if model.why_not and model.option is not None else ()
-            model.last_error = "; ".join(dict.fromkeys((*model.load_errors, event.detail, *others)))
-        model.forget_tries()
-        model.restarts.failed(event.exit_class, self._context.now, charged=bool(charged_to), own_want=event.own_want)
-        # A load that was asked for once is not tried for ever; what should be warm is.
-        if self.closing or (loading and not model.profile.warm.preload):
-            model.restarts.hold_back()
-        if (again_at := model.restarts.again_at) is not None:
-            self._context.deadlines.set(("restart", event.model), again_at)
-        else:
-            self.warm_policy.look_again()
-        again_in = None if again_at is None else again_at - self._context.now
-        found = (event.exit_class, event.detail, loading, model.restarts.streak, again_in, charged_to)
-        self._context.explain(FailureHandled(model.name, *found))
-
-    def _try_another(self, model: ModelState, event: EngineFailed) -> bool:
-        """Load the next variant where this one cannot be, or this one again where that may help; return whether there is one."""
-        if model.woke_from_sleep:  # that an engine died in its sleep says nothing of the next one
-            self.admission.request(model, "request" if model.queue else model.why)
-            return True
-        if model.option is None or event.own_want or (model.retried and event.exit_class is ExitClass.OUT_OF_MEMORY):
-            return False
-        tried, before = model.option, model.usable
-        if event.exit_class is ExitClass.OUT_OF_MEMORY:
-            model.retried = True
-        elif event.exit_class.mends_itself:
-            return False
-        model.failed_variants.add(tried.variant)
-        model.load_errors.append(event.detail)
-        # The last variant is not given up for want of memory: other programs may have had it for a moment.
-        if not model.usable:
-            model.failed_variants.discard(tried.variant)
-            if event.exit_class is not ExitClass.OUT_OF_MEMORY:
-                return False
-        left = tuple(option.label for option in model.usable if option in before)
-        self._context.explain(VariantSkipped(model.name, event.exit_class, event.detail, tried.label, left))
-        self.admission.request(model, "request" if model.queue else model.why)
-        return True
 
     def stopped(self, model: ModelState) -> None:
         """Note that a stopped engine has left nothing behind; start it again where requests wait or that was asked for."""

@@ -12,7 +12,8 @@ from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.runtime.dispatcher import Dispatcher, RequestRefused, unchecked
+from hostd.runtime.dispatcher import Dispatcher, RequestRefused
+from hostd.runtime.startable import unchecked
 from hostd.scheduling.decisions import Decision, Routed
 from hostd.scheduling.effects import Effect, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
