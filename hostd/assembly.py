@@ -52,7 +52,6 @@ from hostd.sizing.measurement_recorder import MeasurementRecorder
 from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
 from hostd.supervisor.conversations.store import ConversationStore
 from hostd.supervisor.engine_adoption import EngineAdoption
-from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.health.watchdog import ProbeTimings
 from hostd.supervisor.instances import Instances
 from hostd.supervisor.kept_engines import KeptEngines
@@ -60,6 +59,7 @@ from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.supervisor.preflight import Preflight
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
 from hostd.supervisor.process.socket_folder import SocketFolder, candidates
+from hostd.supervisor.run_services import RunServices
 from hostd.telemetry import decision_log
 from hostd.telemetry.database import RetentionBounds
 from hostd.telemetry.decision_history import DecisionHistory

@@ -5,9 +5,8 @@ launched is left.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -15,27 +14,25 @@ import structlog
 from hostd.backends.contract import ServerFacts
 from hostd.backends.upstream import Upstream
 from hostd.domain.errors import EngineError
-from hostd.domain.profile import Limits, Profile, Variant
+from hostd.domain.profile import Limits, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.events import EngineProved, EngineReady, EngineSlept, Event
+from hostd.scheduling.events import EngineProved, EngineReady, EngineSlept
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.cloud_server import CloudServer
 from hostd.supervisor.conversations.slots import EngineSlots
-from hostd.supervisor.conversations.store import ConversationStore
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.engine_sleep import fall_asleep, wake_up
 from hostd.supervisor.health.card_proof import check_card, proved
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
 from hostd.supervisor.health.readiness import Readiness, first_completed
-from hostd.supervisor.health.watchdog import HealthMonitor, ProbeTimings, Watchdog
-from hostd.supervisor.kept_engines import KeptEngine, KeptEngines
+from hostd.supervisor.health.watchdog import HealthMonitor, Watchdog
+from hostd.supervisor.kept_engines import KeptEngine
 from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch, prepare
 from hostd.supervisor.process.leftovers import end_recorded
 from hostd.supervisor.process.log_ring import LogRing
-from hostd.supervisor.process.orphan_reaper import OrphanReaper
-from hostd.supervisor.process.socket_folder import SocketFolder
+from hostd.supervisor.run_services import RunServices
 from hostd.supervisor.server import Server
 
 log = structlog.get_logger()
@@ -44,33 +41,6 @@ ADOPTED_WITHIN = 15.0
 """Seconds in which an engine that runs already makes a token, or is taken not to be well."""
 PORT_TRIES = 3
 """Ports that are tried in all: another program may take one before the engine does, but hardly three in a row."""
-
-
-async def _none_left(_model: str) -> Collection[str]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class RunServices:
-    """Services shared by all runs.
-
-    *record_memory* writes down what an engine holds after its first requests; it blocks. *measure_held* returns what a model's
-    engine holds now, in bytes by pool; without it the memory of the engine's processes is taken. *cards_left* returns the cards on
-    which a model's engine has held memory and holds none now. *exclusive_start* is held by each engine that measures its devices
-    while it starts. *sockets* is where engines listen that know unix sockets. *kept* are the engines that outlive this daemon, None
-    where none does. *conversations* keeps what engines have read where the owner wants that.
-    """
-
-    post: Callable[[Event], None]
-    reaper: OrphanReaper
-    timings: ProbeTimings
-    record_memory: Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], None]
-    measure_held: Callable[[str], Awaitable[Mapping[str, int]]] | None = None
-    exclusive_start: asyncio.Lock = field(default_factory=asyncio.Lock)
-    cards_left: Callable[[str], Awaitable[Collection[str]]] = _none_left
-    sockets: SocketFolder | None = None
-    kept: KeptEngines | None = None
-    conversations: ConversationStore | None = None
 
 
 class EngineRun:

@@ -24,13 +24,14 @@ from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import EngineFailed, EngineStopped, Event
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.conversations.slots import EngineSlots
-from hostd.supervisor.engine_run import EngineRun, RunServices, best_variant
+from hostd.supervisor.engine_run import EngineRun, best_variant
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
 from hostd.supervisor.kept_engines import KeptEngine
 from hostd.supervisor.process.log_ring import LogRing
 from hostd.supervisor.process.own_limits import want_in
 from hostd.supervisor.process.process_memory import ProcessUsage
+from hostd.supervisor.run_services import RunServices
 from hostd.supervisor.server import Server
 
 log = structlog.get_logger()

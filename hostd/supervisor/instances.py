@@ -6,8 +6,8 @@ from hostd.backends.contract import Backend
 from hostd.domain.catalog import Catalog, ProfileChanges
 from hostd.domain.errors import Bug
 from hostd.sizing.variants import BoundVariant
-from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.instance import Instance
+from hostd.supervisor.run_services import RunServices
 
 
 class Instances(Mapping[str, Instance]):

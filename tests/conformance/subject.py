@@ -14,10 +14,10 @@ from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 from hostd.scheduling.events import EngineFailed, EngineReady, Event
 from hostd.sizing.variants import BoundVariant
-from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.health.watchdog import ProbeTimings
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
+from hostd.supervisor.run_services import RunServices
 from tests.conformance.engine import Engine, Stand
 
 CHAT = "/v1/chat/completions"

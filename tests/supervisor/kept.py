@@ -13,11 +13,11 @@ from hostd.domain.profile import Profile
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import Event
 from hostd.sizing.variants import BoundVariant
-from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.health.watchdog import ProbeTimings
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.kept_engines import KeptEngines
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
+from hostd.supervisor.run_services import RunServices
 from tests.stage import ENGINE
 
 OPTION = LoadOption(0, "as planned")

@@ -22,12 +22,12 @@ from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import EngineFailed, EngineProved, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.sizing.variants import BoundVariant
-from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.health import readiness
 from hostd.supervisor.health.watchdog import ProbeTimings
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.launch import free_port
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
+from hostd.supervisor.run_services import RunServices
 from tests.stage import ENGINE, make_profile, until
 
 

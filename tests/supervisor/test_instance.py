@@ -17,10 +17,11 @@ from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import EngineFailed, EngineReady, EngineStopped, Event
 from hostd.sizing.variants import BoundVariant
-from hostd.supervisor.engine_run import PORT_TRIES, RunServices
+from hostd.supervisor.engine_run import PORT_TRIES
 from hostd.supervisor.health.watchdog import ProbeTimings
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
+from hostd.supervisor.run_services import RunServices
 from tests.stage import ENGINE, make_profile, until
 from tests.supervisor.exhausted import no_descriptors
 

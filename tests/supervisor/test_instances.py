@@ -8,8 +8,8 @@ import pytest
 from hostd.domain.catalog import Catalog, ProfileChanges
 from hostd.domain.errors import Bug
 from hostd.domain.profile import Limits, Profile, Settings, Variant
-from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.instances import Instances
+from hostd.supervisor.run_services import RunServices
 
 A, B = (Profile(name, (Variant("llamacpp", path=f"{name}.gguf"),)) for name in "ab")
 SERVICES = cast("RunServices", object())  # used from the first start on, of which there is none
