@@ -8,13 +8,12 @@ from hostd.scheduling.engine_control import DRAIN_LIMIT
 from hostd.scheduling.events import (
     Booted,
     ClientLeft,
-    EngineFailed,
     EngineStopped,
     LoadRequested,
     ShutdownRequested,
     UnloadRequested,
 )
-from hostd.scheduling.restart import COOL_DOWN, GIVE_UP_AFTER, GOOD_SERVICE, OWN_WANT_DELAY, UNMENDED_COOL_DOWN
+from hostd.scheduling.restart import COOL_DOWN, GIVE_UP_AFTER, GOOD_SERVICE, UNMENDED_COOL_DOWN
 from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.scenario import Rehearsal, profile
 
@@ -244,31 +243,6 @@ class TestCrashes:
             if str(play.scheduler.models["a"].state) == "loading":
                 play.ready()
         return play
-
-
-class TestWantOfItsOwn:
-    """hostd lacked descriptors, processes or memory of its own."""
-
-    def test_it_closes_no_model(self) -> None:
-        """However often: it is tried again soon, and does not count."""
-        play = Rehearsal(profile("a", preload=True))
-        play.tell(Booted())
-        for _ in range(GIVE_UP_AFTER + 2):
-            play.tell(EngineFailed("a", ExitClass.UNKNOWN, "hostd has none left", own_want=True))
-            assert ["start a"] == play.pass_time(play.now + OWN_WANT_DELAY)
-        assert (0, 0) == (play.scheduler.models["a"].restarts.streak, len(play.scheduler.models["a"].queue))
-
-    def test_requests_are_told_when_to_come_again(self) -> None:
-        """With the words, and not after minutes."""
-        play = Rehearsal(profile("a"))
-        play.arrive("t1")
-        assert ["refuse t1: load_failed"] == play.tell(
-            EngineFailed("a", ExitClass.UNKNOWN, "hostd has none left", own_want=True)
-        )
-        error = play.last(Refuse).error
-        assert (503, OWN_WANT_DELAY) == (error.status, error.retry_after)
-        assert "hostd has none left" in error.message
-        assert ["start a"] == play.arrive("t2", now=OWN_WANT_DELAY)
 
 
 class TestUnloading:

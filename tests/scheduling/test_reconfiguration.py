@@ -9,7 +9,6 @@ from hostd.domain.profile import Limits, Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.decisions import Decision
 from hostd.scheduling.effects import Explain
 from hostd.scheduling.events import (
     Arrived,
@@ -37,11 +36,6 @@ NEW = (Variant("llamacpp", path="new.gguf"),)
 def settings(*profiles: Profile) -> Reconfigured:
     """Return the event that makes *profiles* all that there are."""
     return Reconfigured({each.name: each for each in profiles})
-
-
-def decisions(play: Rehearsal) -> list[Decision]:
-    """Return what was decided by the last event."""
-    return [effect.decision for effect in play.effects if isinstance(effect, Explain)]
 
 
 def served(*profiles: Profile) -> Rehearsal:
@@ -314,11 +308,11 @@ class TestPins:
         same = profile("a", keep_alive=60.0)
         play = served(same)
         play.tell(PinRequested("a", True))
-        assert [Pinned("a", "asked")] == decisions(play)
+        assert [Pinned("a", "asked")] == play.explained()
         play.tell(PinRequested("a", True))
-        assert [] == decisions(play)
+        assert [] == play.explained()
         assert [] == play.tell(settings(same), 10.0)
-        assert [Unpinned("a", "reconfigured")] == decisions(play)
+        assert [Unpinned("a", "reconfigured")] == play.explained()
         assert not play.scheduler.model("a").profile.warm.pinned
         assert ["stop a"] == play.pass_time(100.0)
         play.tell(PinRequested("nobody", True))
