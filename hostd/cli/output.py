@@ -24,7 +24,7 @@ _WIDE = 0x1100
 _PIPED_WIDTH = 10_000
 _GAP = 2
 _READABLE = 16  # characters that a cell keeps before other columns give way
-_COLOURS = {
+COLOURS = {
     "ready": "green",
     "loading": "yellow",
     "draining": "yellow",
@@ -34,6 +34,7 @@ _COLOURS = {
     "warn": "yellow",
     "fail": "red",
 }
+"""Of states of models, and of findings, wherever a terminal shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
         table.add_column(title, no_wrap=not column.flexible, justify="right" if column.right else "left")
     for row in rows:
         cells = [row[at] for at in shown]
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell, ""), no_wrap=True, overflow="ellipsis") for cell in cells))
+        table.add_row(*(Text(cell, style=COLOURS.get(cell, ""), no_wrap=True, overflow="ellipsis") for cell in cells))
     _print(table)
 
 
@@ -139,7 +140,7 @@ def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs:
-        table.add_row(escaped(name), Text(escaped(value, lines=True), style=_COLOURS.get(value, "")))
+        table.add_row(escaped(name), Text(escaped(value, lines=True), style=COLOURS.get(value, "")))
     _print(table)
 
 

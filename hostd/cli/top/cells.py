@@ -8,22 +8,17 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from hostd.cli.output import NOTHING
+from hostd.cli.output import COLOURS, NOTHING
 from hostd.cli.phrases import clock, percent, prefill
 from hostd.cli.top.state import Row
 from hostd.domain.control_characters import escaped
 from hostd.domain.units import format_bytes
 
-_STYLES = {
-    "ready": "green",
+_STYLES = COLOURS | {
     "streaming": "green",
-    "loading": "yellow",
-    "draining": "yellow",
-    "stopping": "yellow",
     "sleeping": "blue",
     "prefill": "cyan",
     "waiting": "yellow",
-    "failed": "red",
     "broken": "red",
     "refused": "red",
     "cold": "dim",
