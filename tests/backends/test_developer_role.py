@@ -1,11 +1,13 @@
 """Messages of the role ``developer`` become those of ``system``."""
 
+from typing import Any
+
 from hostd.backends.developer_role import with_system_role
 
 
 def test_developers_become_systems() -> None:
     """All other members and messages stay as they are, odd ones included; the client's own list is not changed."""
-    asked = [{"role": "developer", "content": "be brief", "name": "d"}, {"role": "user", "content": "hi"}, 7]
+    asked: list[Any] = [{"role": "developer", "content": "be brief", "name": "d"}, {"role": "user", "content": "hi"}, 7]
     changed = [{"role": "system", "content": "be brief", "name": "d"}, {"role": "user", "content": "hi"}, 7]
     assert (changed, "developer") == (with_system_role(asked), asked[0]["role"])
 
