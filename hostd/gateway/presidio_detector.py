@@ -43,8 +43,9 @@ _LEFT_OUT = frozenset(
 )
 _OF_A_COUNTRY = re.compile(r"[A-Z]{2}_\w+")
 _NAMES = (DataKind.PERSON, DataKind.LOCATION)
-_PORTION = 8_000
-_OVERLAP = 200
+_PORTION = 1_000
+"""Characters that are read at once: spaCy keeps Python from all else while it multiplies matrices of their size."""
+_OVERLAP = 100
 """Characters that two portions share, so that no name is cut in both."""
 _MOST = 100_000
 """Characters that one scan may read anew: some seconds."""
