@@ -9,7 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from hostd.config import server_values, validators
+from hostd.config import addresses, server_values, validators
 from hostd.domain import budget as budgets
 from hostd.domain.cascade import FREE_CHECKS, CascadeCheck
 from hostd.domain.context_fit import Overflow as OverflowNoun
@@ -144,11 +144,11 @@ Name = Annotated[str, FieldType(_name(_NAME, ""), _pattern(_NAME, "qwen3.5-9b"))
 Alias = Annotated[str, FieldType(_name(_ALIAS, " or a wildcard * ? ["), _pattern(_ALIAS, "fast", "claude-haiku-*"))]
 Credential = Annotated[str, FieldType(validators.credential, {"type": "string"}, lambda _: MASK)]
 Hub = Annotated[str, FieldType(_hub, _pattern(_HUB, "unsloth/Qwen3.5-9B-GGUF"))]
-Web = Annotated[str, FieldType(validators.web, _pattern("https?://[^ ]+", "http://127.0.0.1:1234/v1"))]
+Web = Annotated[str, FieldType(addresses.web, _pattern("https?://[^ ]+", "http://127.0.0.1:1234/v1"))]
 Address = Annotated[
     str,
     FieldType(
-        validators.address,
+        addresses.address,
         _pattern("(unix:/.+|.+:[0-9]{1,5})", "127.0.0.1:11435", "unix:/run/hostd/hostd.sock"),
     ),
 ]

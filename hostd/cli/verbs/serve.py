@@ -80,9 +80,9 @@ def serve(  # noqa: PLR0913 - a verb has as many options as it has
 
 
 def _checked(address: str, *, keyed: bool) -> str:
-    from hostd.config.server_values import why_open  # costs 0.1 s, which the other verbs do without
+    from hostd.config.addresses import address as checked  # costs 0.1 s, which the other verbs do without
+    from hostd.config.server_values import why_open
     from hostd.config.validators import InvalidValue
-    from hostd.config.validators import address as checked
 
     try:
         where = checked(address)
