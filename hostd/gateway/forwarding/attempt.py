@@ -24,7 +24,7 @@ from hostd.dialects.base import (
     StreamTranslator,
     Translation,
 )
-from hostd.domain.errors import CapacityError, EngineError, HostdError
+from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.progress import PromptProgress
 from hostd.domain.reason import FallbackReason
 from hostd.gateway.context import InferenceServices
@@ -33,6 +33,7 @@ from hostd.gateway.forwarding.attempt_errors import (
     TerminalFailure,
     ToolCallFailure,
     no_answer,
+    out_of_time,
     rejected_by_engine,
     without_words,
 )
@@ -301,13 +302,7 @@ class Attempt:
             if not self._begun and not self._trace.ttft:
                 # Whether an engine without a single token gets on at all is for the watchdog to find out.
                 lease.suspect()
-            error = CapacityError(
-                f"'{self._trace.model}' was not done within the whole time of the request{self._state_of_prompt()}; "
-                "give it more with x-hostd-timeout or total_timeout, or ask for fewer tokens",
-                code="timeout",
-                status=504,
-                retry_after=1.0,
-            )
+            error = out_of_time(self._trace.model, self._state_of_prompt())
             return self._broken(error.message, by_engine=False) if self._begun else TerminalFailure(error)
         if self._sending or (self._relaying is not None and self._relaying.sending):
             # It is the client that no longer reads; the engine has sent its part.

@@ -2,7 +2,7 @@
 
 from hostd.backends.tool_refusals import concerns_tools
 from hostd.dialects.base import MALFORMED_CALL
-from hostd.domain.errors import HostdError, RequestError
+from hostd.domain.errors import CapacityError, HostdError, RequestError
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.events import AttemptFailed
 
@@ -118,3 +118,14 @@ def no_answer(what: str) -> RetryableFailure | ToolCallFailure:
     if what == MALFORMED_CALL:
         return ToolCallFailure(what)
     return RetryableFailure(FallbackReason.STATUS_5XX, what, 502)
+
+
+def out_of_time(model: str, state: str) -> CapacityError:
+    """Return the error where the whole time of a request is up; *state* tells how far its prompt was read (a clause, or empty)."""
+    return CapacityError(
+        f"'{model}' was not done within the whole time of the request{state}; give it more with x-hostd-timeout or "
+        "total_timeout, or ask for fewer tokens",
+        code="timeout",
+        status=504,
+        retry_after=1.0,
+    )
