@@ -25,6 +25,7 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import LISTEN, Settings
 from hostd.domain.ticket import Task
 from hostd.gateway.context import AppContext
+from hostd.gateway.http.connections import Connections
 from hostd.gateway.http.listeners import base_url, open_listeners
 from hostd.gateway.http.passed_sockets import take_passed_sockets
 from hostd.gateway.http.server import connections_to, make_server
@@ -49,6 +50,8 @@ LOOP_SWITCH = "HOSTD_EVENT_LOOP"
 
 _PROGRESS_EVERY = 2.0
 _SWITCH_EVERY = 0.001
+_FIRST_REQUESTS = 1.0
+"""Seconds that clients have which connected just before the end, to say what they want."""
 _HANDLERS_GRACE = 5.0
 
 
@@ -183,6 +186,8 @@ async def _leave_to_next(runner: web.ServerRunner) -> None:
     """Accept no further connections: on sockets that stay open elsewhere they wait for the next daemon. Idle ones are closed."""
     for site in list(runner.sites):
         await site.stop()
+    if isinstance(runner.server, Connections):
+        await runner.server.first_requests(_FIRST_REQUESTS)
     if runner.server is not None:
         runner.server.pre_shutdown()
 

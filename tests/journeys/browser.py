@@ -115,12 +115,26 @@ class Page:
         """Press the left button in the middle of what *selector* finds, once that is shown and enabled."""
         found = f"document.querySelector({json.dumps(selector)})"
         await self.until(f"{found} && !{found}.disabled && {found}.offsetWidth")
-        box = await self.evaluate(
-            f"(() => {{ const it = {found}; it.scrollIntoView({{block: 'center'}}); const box = it.getBoundingClientRect();"
-            "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
-        )
+        box = await self._place(found)
         for kind in ("mousePressed", "mouseReleased"):
             await self.command("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+
+    async def _place(self, found: str) -> list[float]:
+        """Return the middle of *found*, a script, once it stands still: what is above it may just have grown."""
+        script = f"""new Promise(end => {{
+            const place = () => {{
+                const it = {found};
+                it.scrollIntoView({{block: 'center'}});
+                const box = it.getBoundingClientRect();
+                return [box.x + box.width / 2, box.y + box.height / 2];
+            }};
+            const first = place();
+            setTimeout(() => {{ const then = place(); end(first.every((each, at) => each === then[at]) && then); }}, 50);
+        }})"""
+        for _ in range(40):
+            if place := await self.evaluate(script):
+                return [float(each) for each in place]
+        raise AssertionError(f"it does not stand still: {found}")
 
     async def type(self, selector: str, text: str) -> None:
         """Write *text* into the field that *selector* finds, in place of what is there."""

@@ -184,16 +184,20 @@ def started(
 
     Without *listen* it is not told where: the files say so.
     """
-    port = port or free_port()
-    output = folder / "serve.log"
-    env = environment_for(folder) | {"HOSTD_URL": f"http://127.0.0.1:{port}"} | dict(environment or {})
-    if (folder / "hostd.yaml").exists():
-        env["HOSTD_CONFIG"] = str(folder / "hostd.yaml")
-    argv = [*program, "serve", *(("--listen", f"127.0.0.1:{port}") if listen else ()), *arguments]
-    with output.open("wb") as log:
-        began = datetime.now(UTC)
-        process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    host = Host(f"http://127.0.0.1:{port}", process, env, output, program, began)
+    given = port
+    for _ in range(3):
+        port = given or free_port()
+        env = environment_for(folder) | {"HOSTD_URL": f"http://127.0.0.1:{port}"} | dict(environment or {})
+        if (folder / "hostd.yaml").exists():
+            env["HOSTD_CONFIG"] = str(folder / "hostd.yaml")
+        argv = [*program, "serve", *(("--listen", f"127.0.0.1:{port}") if listen else ()), *arguments]
+        output = folder / "serve.log"
+        with output.open("wb") as log:
+            began = datetime.now(UTC)
+            process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        host = Host(f"http://127.0.0.1:{port}", process, env, output, program, began)
+        if given or not _port_was_taken(host):
+            break
     try:
         until(lambda: _alive(host), 3 * DEADLINE)
         yield host
@@ -213,6 +217,12 @@ def serving(folder: Path, *profiles: Mapping[str, Any], **host: Any) -> Iterator
     with started(folder, "--config", str(write_files(folder, *profiles, **host))) as running:
         until(lambda: running.get("/readyz").status == 200)
         yield running
+
+
+def _port_was_taken(host: Host) -> bool:
+    """Return whether the daemon has ended at once, since another program took the port that was free a moment before."""
+    until(lambda: host.process.poll() is not None or _alive(host), 3 * DEADLINE)
+    return host.process.poll() is not None and "cannot listen on" in host.output.read_text("utf-8")
 
 
 def _alive(host: Host) -> bool:

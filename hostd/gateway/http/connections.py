@@ -23,6 +23,7 @@ _LOOK_EVERY, _BETWEEN = 1.0, 0.05
 _LOOK_AT = 256
 """Connections that are looked at in one turn of the loop, in a millisecond or two."""
 _LEAST = 8
+_MOMENT = 0.02
 
 
 def peer_of(address: object) -> str:
@@ -96,6 +97,18 @@ class Connections(web.Server):
         for each in useless:
             each.give_place()
         return True
+
+    async def first_requests(self, seconds: float) -> None:
+        """Wait until each client that has connected has sent a request, but no longer than so many *seconds*.
+
+        One that connected a moment before the daemon stops has been promised an answer by the kernel.
+        """
+        deadline = self._loop.time() + seconds
+        while self._loop.time() < deadline:
+            # At first, connections that were accepted just now are on their way to here.
+            await asyncio.sleep(_MOMENT)
+            if not any(each.phase in (Phase.OPENED, Phase.HEAD) for each in self._open()):
+                return
 
     def _open(self) -> list[ClientConnection]:
         return [each for each in self._connections if isinstance(each, ClientConnection) and each.connected]

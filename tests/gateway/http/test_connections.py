@@ -59,6 +59,27 @@ async def test_the_oldest_of_the_silent_make_room() -> None:
 
 
 @in_virtual_time
+async def test_waits_for_first_requests() -> None:
+    """Of those who have connected, for a while; not for those who had an answer before."""
+    server, loop = Connections(_never), asyncio.get_running_loop()
+    kept, new, silent = [Wire(server()) for _ in range(3)]
+    await kept.send(POST + b"Content-Length: 0\r\n\r\n")
+    began, waiting = loop.time(), asyncio.ensure_future(server.first_requests(1.0))
+    await asyncio.sleep(0.3)
+    await new.send(GET)
+    assert not waiting.done()
+    await waiting
+    assert 1.0 <= loop.time() - began < 1.1
+    silent.close()
+    began = loop.time()
+    await server.first_requests(1.0)
+    assert loop.time() - began < 0.1
+    for wire in (kept, new):
+        wire.close()
+    await asyncio.sleep(2)
+
+
+@in_virtual_time
 async def test_who_is_served_keeps_the_place() -> None:
     """Then there is none for newcomers."""
     server = Connections(_never, most=2)
