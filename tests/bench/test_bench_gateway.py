@@ -47,7 +47,7 @@ def test_profile_tells_what_is_spent(tmp_path: Path, scenario: str, unit: str) -
     assert 0 == done.returncode, done.stderr
     assert re.search(rf"a {unit} costs \d+ us of CPU, and \d+ us while the stack is sampled", done.stdout)
     stacks = [line.rpartition(" ") for line in file.read_text().splitlines()]
-    assert sum(int(count) for _, _, count in stacks) > 20
+    assert sum(int(count) for _, _, count in stacks) > 4
     assert all("asyncio/runners.py" in stack for stack, _, _ in stacks)
     assert "/hostd/gateway/" in file.read_text()
 
