@@ -177,19 +177,22 @@ def output_of(
 def _read(program: Program, deadline: float) -> bytes | None:
     """Return all that *program* has printed once it has ended; None where that takes too long or too much room."""
     assert program.stdout is not None  # noqa: S101 - a pipe was asked for
-    pieces, size, output, is_open = [], 0, program.stdout.fileno(), True
+    pieces, size, output, is_open, ended = [], 0, program.stdout.fileno(), True, False
     # Not `select`, which knows no descriptor above 1023.
     readable = select.poll()
     readable.register(output, select.POLLIN)
     while time.monotonic() < deadline and size <= LARGEST_OUTPUT:
-        if is_open and readable.poll(_PAUSE * 1000):
+        if is_open and readable.poll(0 if ended else _PAUSE * 1000):
             piece = os.read(output, 1 << 16)
             pieces.append(piece)
             size += len(piece)
             is_open = bool(piece)
-        elif _has_ended(program):
+        elif ended:
             # What it left running may hold its output open for ever.
             return b"".join(pieces)
+        elif _has_ended(program):
+            # It may have printed something since the last look.
+            ended = True
         elif not is_open:
             time.sleep(_PAUSE)
     return None

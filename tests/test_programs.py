@@ -44,6 +44,20 @@ def test_returns_what_is_printed() -> None:
     assert ProgramOutput(3, "a\ufffdb\n") == said(code, errors_too=True)
 
 
+def test_what_is_printed_between_two_looks_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that has just ended may have printed since nothing was there to read."""
+    has_ended = programs._has_ended
+
+    def later(program: programs.Program) -> bool:
+        while not has_ended(program):
+            time.sleep(0.001)
+        return True
+
+    monkeypatch.setattr(programs, "_has_ended", later)
+    monkeypatch.setattr(programs, "_PAUSE", 0.0)
+    assert ProgramOutput(0, "said\n") == said("import time; time.sleep(0.1); print('said')")
+
+
 def test_a_program_knows_nothing_of_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its environment is what was given, its folder is the root, it has no input, and it leads a session."""
     monkeypatch.setenv("SECRET_TOKEN", "sk-1")

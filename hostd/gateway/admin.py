@@ -16,13 +16,13 @@ from hostd.domain.lifecycle import State
 from hostd.gateway import views
 from hostd.gateway.context import AdminServices, RequestContext, Route
 from hostd.gateway.http.connections import bound_for
+from hostd.gateway.last_decisions import last_decisions
 from hostd.gateway.query_values import count, flag
 from hostd.hardware.inventory import inventory
 from hostd.scheduling.events import LoadRequested, PinRequested, UnloadRequested
 from hostd.scheduling.view import ModelView
 from hostd.sizing.memory_state import planning_inputs
 from hostd.supervisor.process.log_ring import LogRing
-from hostd.telemetry.decision_rows import Told, together
 
 _LAST_DECISIONS = 50
 _LAST_LINES = 100
@@ -193,7 +193,7 @@ class AdminHandlers:
     async def show_request(self, ctx: RequestContext) -> web.Response:
         """Show one request by its ``x-request-id``, under way or over, with the decisions about it: attempts and their reasons."""
         services, name = self._services, ctx.name
-        decisions = await self._decisions(_LAST_DECISIONS, request=name)
+        decisions = await last_decisions(self._services, _LAST_DECISIONS, request=name)
         for each in services.dispatcher.requests():
             if each.id == name or each.id.startswith(f"{name}/"):
                 return web.json_response(views.request(services, each) | {"decisions": decisions})
@@ -215,19 +215,11 @@ class AdminHandlers:
         query = ctx.request.query
         last, request = count(query, "last", _LAST_DECISIONS), query.get("request")
         model = self._services.router.resolve(query["model"]) if "model" in query else None
-        found = await self._decisions(last, model, request)
+        found = await last_decisions(self._services, last, model=model, request=request)
         if not found and last > 0 and request is not None:
             record = await asyncio.to_thread(self._services.records.find, request)
             found = [] if record is None or record.model is None else [views.routed(record)]
         return web.json_response({"decisions": found})
-
-    async def _decisions(self, last: int, model: str | None = None, request: str | None = None) -> list[Told]:
-        services = self._services
-        found = services.history.decisions(last, model=model, request=request)
-        if len(found) >= last:
-            return found
-        earlier = await asyncio.to_thread(services.records.decisions, last, model=model, request=request)
-        return together(earlier, found, last)
 
     @contextlib.contextmanager
     def _follower(self) -> Iterator[None]:

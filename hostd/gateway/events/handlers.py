@@ -14,7 +14,9 @@ from hostd.gateway.context import AdminServices, RequestContext, Route
 from hostd.gateway.events.feed import DECISIONS, EVERY, NAMES, PAST, EventFeed, Follower, Place, event
 from hostd.gateway.http.connections import bound_for
 from hostd.gateway.http.origin_check import shown
+from hostd.gateway.last_decisions import last_decisions
 from hostd.gateway.query_values import count
+from hostd.telemetry.decision_rows import told
 from hostd.telemetry.recent_events import MOST
 
 PATH = "/hostd/v1/events"
@@ -101,13 +103,14 @@ class EventHandlers:
 
     async def _last_entries(self, only: frozenset[str], last: int, place: Place) -> bytes:
         """Return the events of the *last* entries up to *place*, those of earlier runs of the daemon included."""
-        made = b""
+        made, recent = b"", self._services.recent
+        # What has been decided or over since *place* is told as new.
         if DECISIONS in only:
-            made += event(DECISIONS, {DECISIONS: self._services.history.decisions(last), "left_out": 0})
+            found = await last_decisions(self._services, last)
+            since = [told(*each) for each in recent.decisions.since(place.decisions, recent.decisions.count)[0]]
+            made += event(DECISIONS, {DECISIONS: [each for each in found if each not in since], "left_out": 0})
         if PAST in only:
-            recent = self._services.recent
             over = await asyncio.to_thread(self._services.records.recorded, last) if last else []
-            # What has been over since is told as new.
             new = {(each.at, each.id) for each in recent.requests.since(place.past, recent.requests.count)[0]}
             rows = [views.past_request(each) for each in reversed(over) if (each.at, each.id) not in new]
             made += event(PAST, {PAST: rows, "left_out": 0})
