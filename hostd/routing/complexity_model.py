@@ -19,15 +19,11 @@ _HEAD = struct.Struct("<ff")
 
 
 class Assessment(NamedTuple):
-    """What a prompt asks for, and how hard it is: *score* as computed, *level* rounded and within 1 to 10.
-
-    *margin* is by how much the score of the task is above that of the next one.
-    """
+    """What a prompt asks for, and how hard it is: *score* as computed, *level* rounded and within 1 to 10."""
 
     level: int
     task: TaskType
     score: float
-    margin: float
 
 
 class _Row(NamedTuple):
@@ -65,11 +61,9 @@ class ComplexityModel:
     def assess(self, said: str) -> Assessment:
         """Return the assessment of what the user *said*; less than a millisecond on one core, however long it is."""
         buckets = signs(said)
-        first, second = sorted(((self._score(row, buckets), task) for task, row in self._tasks.items()), reverse=True)[
-            :2
-        ]
+        _, task = max((self._score(row, buckets), task) for task, row in self._tasks.items())
         score = self._score(self._complexity, buckets)
-        return Assessment(min(HARDEST, max(1, round(score))), first[1], score, first[0] - second[0])
+        return Assessment(min(HARDEST, max(1, round(score))), task, score)
 
     @staticmethod
     def _score(row: _Row, buckets: list[int]) -> float:

@@ -15,7 +15,7 @@ ADDED_P50_TIMES_BARE = 1.6
 PACED_CPU_TIMES_BARE = 1.2
 IDLE_RSS_MB = 80.0
 VERSION_SECONDS = 0.15
-CPU_TIMES_WATCHED = 1.05
+SHARE_WATCHED = 0.95
 
 Figure = float | None
 
@@ -145,11 +145,7 @@ def targets(measured: Sequence[Measured]) -> list[Target]:
 
 
 def _watched(measured: Sequence[Measured]) -> Iterator[Target]:
-    """Yield what open dashboards may cost, where that was measured.
-
-    That is CPU time of the gateway, of which it has one processor: how many requests it answers follows from it, and from what
-    else the machine does.
-    """
+    """Yield what open dashboards may cost, where that was measured; CPU time is told besides, which other programs disturb less."""
     by_name = {seen.name: seen for seen in measured}
     if (alone := by_name.get("hostd")) is None or (watched := by_name.get("watched")) is None:
         return
@@ -158,10 +154,10 @@ def _watched(measured: Sequence[Measured]) -> Iterator[Target]:
         share = _ratios(watched.values(scenario, _speed), alone.values(scenario, _speed))
         cpu = _ratios(watched.values(scenario, _cpu), alone.values(scenario, _cpu))
         yield Target(
-            f"CPU per request with ten dashboards open, {workload.title}",
-            f"at most {CPU_TIMES_WATCHED} times that with none",
-            None if cpu is None else f"{cpu:.2f} times that with none, at {share or 0.0:.1%} of its requests/s",
-            None if cpu is None else cpu <= CPU_TIMES_WATCHED,
+            f"requests/s with ten dashboards open, {workload.title}",
+            f"at least {SHARE_WATCHED:.0%} of those with none",
+            None if share is None else f"{share:.1%} of those with none, at {cpu or 0.0:.2f} times the CPU per request",
+            None if share is None else share >= SHARE_WATCHED,
         )
 
 

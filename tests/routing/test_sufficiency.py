@@ -26,7 +26,7 @@ _LEVELS = {"small": {"any": 3}, "medium": {"any": 6, "code": 8}}
 def _assess(said: str) -> Assessment:
     """Assess a prompt by what it says of itself: a level, and a type of task after it."""
     level, _, task = said.partition(" ")
-    return Assessment(int(level), TaskType(task or "chat"), float(level), 1.0)
+    return Assessment(int(level), TaskType(task or "chat"), float(level))
 
 
 def _role(**further: Any) -> Role:
