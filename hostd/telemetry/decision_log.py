@@ -153,14 +153,13 @@ class DecisionLog(Sink):
 
     def finished(self, record: RequestRecord) -> None:
         """Log a request that is over."""
-        level = level_of(record)
-        if level < self._least:
+        if self._least > logging.INFO and level_of(record) < self._least:
             return
         if self._requests is not None:
-            self._requests.add(record, level)
+            self._requests.add(record)
             return
         with suppress(OSError, ValueError):
-            self._log.log(level, EVENT, **about(record))
+            self._log.log(level_of(record), EVENT, **about(record))
 
     def flush(self) -> None:
         """Write what may wait to be written."""

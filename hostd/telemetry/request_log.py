@@ -1,7 +1,7 @@
 """One line for each request that is over. Nothing that was said is in it.
 
-There may be thousands a second, so that lines of JSON are made without the steps that other lines of the log go through, gathered
-for a moment, and written together.
+There may be thousands a second, so that lines of JSON are made without the steps that other lines of the log go through, and not
+one by one: records are gathered for a moment, and their lines are made and written together.
 """
 
 import asyncio
@@ -14,18 +14,47 @@ from typing import Any
 
 import msgspec
 
+from hostd.telemetry.milliseconds import in_tenths
 from hostd.telemetry.sinks import RequestRecord
 
 EVENT = "request"
 """What the log calls such a line."""
 
 _PAUSE = 0.05
-"""Seconds for which lines are gathered."""
+"""Seconds for which records are gathered."""
 _MOST = 1000
-"""Lines that are gathered."""
+"""Records that are gathered."""
 _UNDESERVED = frozenset({"refused", "failed", "broken"})
+_NAMES = {logging.INFO: "info", logging.WARNING: "warning"}
+"""Levels of requests by their number."""
 _encode = msgspec.json.Encoder().encode
-_encode_to_ascii = JSONEncoder(default=lambda moment: moment.isoformat().replace("+00:00", "Z")).encode
+_encode_to_ascii = JSONEncoder().encode
+
+
+class _Line(msgspec.Struct, omit_defaults=True, gc=False):
+    """A line's members in their order; what is not known is left out."""
+
+    timestamp: datetime
+    level: str
+    event: str
+    model: str
+    request: str
+    outcome: str
+    status: int
+    route: str
+    backend: str
+    total_ms: float
+    queue_ms: float | None = None
+    load_ms: float | None = None
+    ttft_ms: float | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    asked: str | None = None
+    attempts: int | None = None
+    role: str | None = None
+    client: str | None = None
+    session: str | None = None
 
 
 def level_of(record: RequestRecord) -> int:
@@ -34,37 +63,35 @@ def level_of(record: RequestRecord) -> int:
 
 
 def about(record: RequestRecord) -> dict[str, Any]:
-    """Return what a line says of a request; what is not known is left out."""
-    told: dict[str, Any] = {
-        "model": record.model,
-        "request": record.id,
-        "outcome": record.outcome,
-        "status": record.sent or record.status,
-        "route": record.route,
-        "backend": record.backend,
-        "total_ms": round(record.total * 1000, 1),
-    }
-    if record.waited:
-        told["queue_ms"] = round(record.waited * 1000, 1)
-    if record.loaded:
-        told["load_ms"] = round(record.loaded * 1000, 1)
-    if record.ttft:
-        told["ttft_ms"] = round(record.ttft * 1000, 1)
-    if record.prompt_tokens or record.output_tokens:
-        told["prompt_tokens"], told["output_tokens"] = record.prompt_tokens, record.output_tokens
-    if record.cost is not None:
-        told["cost_usd"] = round(record.cost, 8)
-    if record.asked != record.model:
-        told["asked"] = record.asked
-    if record.attempts > 1:
-        told["attempts"] = record.attempts
-    if record.role is not None:
-        told["role"] = record.role
-    if record.client is not None:
-        told["client"] = record.client
-    if record.session is not None:
-        told["session"] = record.session
-    return told
+    """Return what a line says of a request, behind its time, level and event; what is not known is left out."""
+    return dict(list(msgspec.to_builtins(_line(record, "")).items())[3:])
+
+
+def _line(record: RequestRecord, level: str) -> _Line:
+    counted = record.prompt_tokens or record.output_tokens
+    return _Line(
+        datetime.fromtimestamp(record.at + record.total, UTC),
+        level,
+        EVENT,
+        record.model,
+        record.id,
+        record.outcome,
+        record.sent or record.status,
+        record.route,
+        record.backend,
+        in_tenths(record.total),
+        in_tenths(record.waited) if record.waited else None,
+        in_tenths(record.loaded) if record.loaded else None,
+        in_tenths(record.ttft) if record.ttft else None,
+        record.prompt_tokens if counted else None,
+        record.output_tokens if counted else None,
+        None if record.cost is None else round(record.cost, 8),
+        None if record.asked == record.model else record.asked,
+        record.attempts if record.attempts > 1 else None,
+        record.role,
+        record.client,
+        record.session,
+    )
 
 
 class RequestLines:
@@ -72,39 +99,42 @@ class RequestLines:
 
     def __init__(self, write: Callable[[str], object], prefix: Callable[[str, str], str]) -> None:
         self._write = write
-        self._prefix = prefix
-        self._lines: list[str] = []
+        self._before = {name: prefix(name, "").encode() for name in _NAMES.values()}
+        self._records: list[RequestRecord] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, record: RequestRecord, level: int) -> None:
+    def add(self, record: RequestRecord) -> None:
         """Log a request that is over, in a moment where a loop runs, else at once."""
-        name = logging.getLevelName(level).lower()
-        told = {"timestamp": datetime.now(UTC), "level": name, "event": EVENT, **about(record)}
-        self._lines.append(self._prefix(name, _line(told)))
-        if len(self._lines) >= _MOST:
-            self.flush()
-        elif self._timer is None:
+        self._records.append(record)
+        if self._timer is None:
             try:
                 self._timer = asyncio.get_running_loop().call_later(_PAUSE, self.flush)
             except RuntimeError:
                 self.flush()
+        elif len(self._records) >= _MOST:
+            self.flush()
 
     def flush(self) -> None:
         """Write what was gathered."""
-        lines, self._lines = self._lines, []
+        records, self._records = self._records, []
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        if lines:
+        if records:
+            lines = map(self._line, records)
             # A full disk or a closed terminal costs the lines.
             with suppress(OSError, ValueError):
-                self._write("\n".join([*lines, ""]))
+                self._write(b"\n".join([*lines, b""]).decode())
+
+    def _line(self, record: RequestRecord) -> bytes:
+        level = _NAMES[level_of(record)]
+        return self._before[level] + _as_json(_line(record, level))
 
 
-def _line(told: dict[str, Any]) -> str:
-    """Return *told* as JSON in ASCII: what a client calls itself may hold control characters of terminals, or halves of letters."""
+def _as_json(line: _Line) -> bytes:
+    """Return *line* in ASCII: what a client calls itself may hold control characters of terminals, or halves of letters."""
     try:
-        line = _encode(told)
+        text = _encode(line)
     except UnicodeEncodeError:
-        return _encode_to_ascii(told)
-    return line.decode() if line.isascii() else _encode_to_ascii(told)
+        text = None
+    return text if text is not None and text.isascii() else _encode_to_ascii(msgspec.to_builtins(line)).encode()

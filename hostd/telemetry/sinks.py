@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from hostd.dialects.base import InferenceRequest
@@ -20,7 +21,7 @@ from hostd.scheduling.speed import Speed
 log = structlog.get_logger()
 
 
-class RequestRecord(NamedTuple):
+class RequestRecord(msgspec.Struct, frozen=True, gc=False):
     """One request that is over. *at* is when it arrived, in seconds since 1970; all other times are seconds that passed.
 
     *asked* is the profile that was asked for first, *model* the one that answered or was tried last (``none``: none was),
@@ -33,6 +34,7 @@ class RequestRecord(NamedTuple):
     id among decisions. *difficulty* is what it was routed by, where that was assessed.
     """
 
+    # A structure, since there is one for each request: a named tuple takes three times as long to make and to read.
     id: str
     at: float
     asked: str

@@ -32,8 +32,17 @@ def test_keeps_requests_and_loads(tmp_path: Path) -> None:
     with closing(Database(path)) as ledger:
         ledger.write(
             [
-                request(5.0, route="fallback:crashed", waited=3.0, loaded=2.0, client="agent", cost=0.25)._replace(
-                    key="agent", role="planner", session="talk", difficulty=Difficulty(7, TaskType.CODE)
+                request(
+                    5.0,
+                    route="fallback:crashed",
+                    waited=3.0,
+                    loaded=2.0,
+                    client="agent",
+                    cost=0.25,
+                    key="agent",
+                    role="planner",
+                    session="talk",
+                    difficulty=Difficulty(7, TaskType.CODE),
                 ),
                 request(6.0, model="none", backend="none", ttft=0.0, prompt_tokens=0, output_tokens=0, stream=False),
                 load(7.0),

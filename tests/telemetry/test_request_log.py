@@ -26,10 +26,10 @@ async def test_are_written_together() -> None:
 
     log = RequestLines(write, lambda _level, line: line)
     for number in range(3):
-        log.add(request(id=str(number)), 20)
+        log.add(request(id=str(number)))
     assert [] == written
     await asyncio.wait_for(done.wait(), 5)
-    log.add(request(id="3"), 20)
+    log.add(request(id="3"))
     log.flush()
     log.flush()
     assert 2 == len(written)
@@ -41,14 +41,14 @@ async def test_are_bounded() -> None:
     written: list[str] = []
     log = RequestLines(written.append, lambda _level, line: line)
     for number in range(_MOST):
-        log.add(request(id=str(number)), 20)
+        log.add(request(id=str(number)))
     assert _MOST == len(lines(written))
 
 
 def test_without_a_loop_are_written_at_once() -> None:
     """With the prefix of their level."""
     written: list[str] = []
-    RequestLines(written.append, lambda level, line: f"<{level}>{line}").add(request(), 30)
+    RequestLines(written.append, lambda level, line: f"<{level}>{line}").add(request(outcome="broken", status=502))
     assert written[0].startswith('<warning>{"timestamp"')
 
 
@@ -56,7 +56,7 @@ def test_without_a_loop_are_written_at_once() -> None:
 def test_are_of_ascii_whatever_a_client_calls_itself(client: str) -> None:
     """Nothing reaches a terminal that it would obey, and the name can be read again."""
     written: list[str] = []
-    RequestLines(written.append, lambda _level, line: line).add(request(client=client), 20)
+    RequestLines(written.append, lambda _level, line: line).add(request(client=client))
     (line,) = written[0].splitlines()
     assert line.isascii()
     assert line.isprintable()
@@ -70,7 +70,7 @@ def test_survive_a_full_disk() -> None:
     def full(_text: str) -> None:
         raise OSError("No space left on device")
 
-    RequestLines(full, lambda _level, line: line).add(request(), 20)
+    RequestLines(full, lambda _level, line: line).add(request())
 
 
 def test_say_what_is_known() -> None:
