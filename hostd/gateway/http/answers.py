@@ -72,8 +72,12 @@ class WholeAnswer(ModelAnswer):
         """The body."""
         return self._whole
 
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Write it."""
+    def send(self, request: web.BaseRequest) -> None:
+        """Write it to the client of *request*, once.
+
+        Raises:
+            ConnectionError: The client has closed its end.
+        """
         if self._writer is None:
             head = self._open(request, f"Content-Length: {len(self._whole)}\r\n")
             if len(self._whole) <= _COPIED:
@@ -81,6 +85,10 @@ class WholeAnswer(ModelAnswer):
             else:
                 self._write(head)
                 self._write(self._whole)
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Write it."""
+        self.send(request)
         return self._writer
 
     async def write_eof(self, data: bytes = b"") -> None:

@@ -22,6 +22,8 @@ from hostd.dialects import registry
 from hostd.domain.errors import HostdError, RequestError
 from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
 from hostd.gateway.http import cors, error_responses
+from hostd.gateway.http.answers import WholeAnswer
+from hostd.gateway.http.repeated_head import ReceivedBody, RepeatedHead, repeatable
 
 log = structlog.get_logger()
 
@@ -62,7 +64,7 @@ class Phase(IntEnum):
 class ClientConnection(RequestHandler):
     """A connection that knows what it waits for and since when, so that `Connections` can close it."""
 
-    __slots__ = ("_head_since", "_mark", "_opened_at", "_refused_head", "by_name", "peer")
+    __slots__ = ("_head_since", "_mark", "_missing", "_opened_at", "_refused_head", "_repeated", "by_name", "peer")
 
     def __init__(self, server: Server, **options: Any) -> None:
         # A body stays packed until it is known how large it may become.
@@ -75,6 +77,9 @@ class ClientConnection(RequestHandler):
         self._head_since: float | None = None
         self._mark = (_UNSENT, 0, 0.0)
         self._refused_head = b""
+        self._repeated: RepeatedHead | None = None
+        # Bytes after which the parser stands between two requests; None where that is not known.
+        self._missing: int | None = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, and note whether it was reached by a name, and not by the path of a socket."""
@@ -83,7 +88,9 @@ class ClientConnection(RequestHandler):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Hand *data* to the parser, and take down when a head began."""
+        """Hand *data* to the parser unless its head was parsed before, and take down when a head began."""
+        if self._repeated is not None and self._take_repeated(self._repeated, data):
+            return
         heads, waits = self._request_count, self._waiter is not None or not self._request_count
         super().data_received(data)
         if self._request_count != heads:
@@ -92,6 +99,34 @@ class ClientConnection(RequestHandler):
             self._break_body()
         elif waits and data and self._head_since is None:
             self._head_since = self._loop.time()
+        if data:
+            self._follow(data, self._request_count - heads)
+
+    def _take_repeated(self, repeated: RepeatedHead, data: bytes) -> bool:
+        """Take the request that *data* is, if it is one with the head that was *repeated*; return whether it is."""
+        waiter = self._waiter
+        if self._missing or waiter is None or waiter.done() or self._messages or self._close or self._force_close:
+            return False
+        body = repeated.body_in(data)
+        if body is None:
+            return False
+        self._request_count += 1
+        self._messages.append((repeated.message, ReceivedBody(body)))
+        waiter.set_result(None)
+        return True
+
+    def _follow(self, data: bytes, heads: int) -> None:
+        """Note where *data*, in which so many *heads* ended, has brought the parser; once that is not known, it stays unknown."""
+        missing = self._missing
+        self._repeated = self._missing = None
+        if not heads and missing:
+            self._missing = missing - len(data)
+        elif heads == 1 and not missing and missing is not None:
+            message, _ = self._messages[-1]
+            if isinstance(message, RawRequestMessage):
+                self._missing, self._repeated = repeatable(data, message)
+        if self._missing is not None and self._missing < 0:
+            self._missing = self._repeated = None
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Read on where reading was paused; aiohttp asks for it with each body, and would have nothing parsed anew."""
@@ -156,9 +191,25 @@ class ClientConnection(RequestHandler):
             request._task = None  # type: ignore[assignment]  # noqa: SLF001
 
     async def _answer(self, request: web.BaseRequest, handler: Handler, payload: StreamReader) -> bool:
-        response, gone = await self._handle_request(request, None, handler)
-        if gone:
-            return False
+        self._request_in_progress = True
+        try:
+            self._current_request = request
+            try:
+                response = await handler(request)
+            finally:
+                self._current_request = None
+            if isinstance(response, WholeAnswer) and not self._upgraded:
+                response.send(request)
+                if self._paused:
+                    await response.drain()
+            else:
+                response, gone = await self.finish_response(request, response, None)
+                if gone:
+                    return False
+        finally:
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
         self._keepalive = bool(response.keep_alive)
         if not payload.is_eof():
             await self._read_leftover(payload)
