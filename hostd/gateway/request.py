@@ -51,7 +51,7 @@ class HttpRequest(web.BaseRequest):
             RequestError: It is too large, packed in a way that hostd does not know, or broken.
             CapacityError: Other requests hold too many bytes.
         """
-        if self._read_bytes is None:
+        if self.received() is None:
             encoding = content_encoding.encoding_of(self._headers.get("Content-Encoding"))
             if not self._payload.is_eof() and (self.content_length or 0) > self._client_max_size:
                 raise too_large(self._client_max_size)
@@ -59,6 +59,20 @@ class HttpRequest(web.BaseRequest):
                 await self._ask_for_body()
             body = await self._receive()
             self._read_bytes = await self._unpack(body, encoding) if encoding and body else body
+        return self._read_bytes or b""
+
+    def received(self) -> bytes | None:
+        """Return the body if nothing has to be waited for: it came together with its head, as nearly all do, and is not packed.
+
+        Raises:
+            RequestError, CapacityError: As for `read`.
+        """
+        headers = self._headers
+        if self._read_bytes is None and self._payload.is_eof() and "Content-Encoding" not in headers and "Expect" not in headers:
+            body = self._payload.read_nowait(-1)
+            self._take(len(body))
+            self._check_size()
+            self._read_bytes = body
         return self._read_bytes
 
     def give_back(self) -> None:
@@ -77,7 +91,6 @@ class HttpRequest(web.BaseRequest):
 
     async def _receive(self) -> bytes:
         if self._payload.is_eof():
-            # It came together with its head, as nearly all do.
             body = self._payload.read_nowait(-1)
             self._take(len(body))
             self._check_size()
@@ -120,8 +133,11 @@ async def parse_request(request: web.BaseRequest, dialect: Dialect, reader: Body
     Raises:
         RequestError: It is too large, is no JSON object, or names no model.
     """
-    body, client = await request.read(), registry.client_dialect(dialect)
-    found = await read_request(body, dialect, reader)
+    client = registry.client_dialect(dialect)
+    body = request.received() if isinstance(request, HttpRequest) else None
+    if body is None:
+        body = await request.read()
+    found = client.parse(body) if len(body) <= READ_AT_ONCE else await read_request(body, dialect, reader)
     if not client.passed_headers:
         return found
     return found._replace(headers={name: text for name in client.passed_headers if (text := request.headers.get(name))})

@@ -284,7 +284,7 @@ def _destination(method: str, url: str, headers: Mapping[str, str]) -> _Destinat
 
 
 def _lines_of(headers: Mapping[str, str]) -> bytes:
-    lines = [f"{name}: {value}" for name, value in headers.items()]
-    if any("\r" in line or "\n" in line or "\0" in line for line in lines):
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if "\0" in lines or lines.count("\r") + lines.count("\n") != 2 * len(headers):
         raise ValueError("a header must not contain the end of a line")
-    return "\r\n".join([*lines, ""]).encode()
+    return lines.encode()

@@ -127,8 +127,14 @@ class Attempt:
 
     async def _exchange(self) -> web.StreamResponse:
         lease, whole = self._lease, self._in_one_piece
-        document = await translated(lease, self._request, self._translation)
-        document = await self._masked.request(document)
+        request, translation = self._request, self._translation
+        if translation.spoken is request.dialect:
+            lease.passed_headers = request.headers
+            document = translation.request(request)
+        else:
+            document = await translated(request, translation)
+        if lease.mask is not None:
+            document = await self._masked.request(document)
         if whole:
             document = document.replace({"stream": False}, without=("stream_options",))
         assembled = not whole and self._translation.assembles and lease.prefers_stream(document)
@@ -173,7 +179,7 @@ class Attempt:
             raise self._rejected(failure, wait)
         streams = upstream.content_type == self._translation.stream_type
         if self._down is None:
-            answer = await (self._assemble(upstream) if streams else self._read(upstream))
+            answer = await self._assemble(upstream) if streams else self._read(await upstream.read())
             self._answered(answer.prompt_tokens, answer.tokens)
             return WholeAnswer(f"{self._trace.lines()}Content-Type: application/json\r\n", answer.body)
         if self._in_one_piece:
@@ -186,8 +192,8 @@ class Attempt:
         trace, began = self._trace, time.time() - self.seconds
         return AnswerContext(self._request, trace.model, trace.request_id, trace.waited, trace.loaded, time.time, began)
 
-    async def _read(self, upstream: Response) -> Answer:
-        return self._checked(self._translation.response(await self._masked.whole(upstream), self._context()))
+    def _read(self, payload: bytes) -> Answer:
+        return self._checked(self._translation.response(self._masked.restored(payload), self._context()))
 
     def _checked(self, answer: Answer) -> Answer:
         if answer.engine_error is not None:
@@ -203,7 +209,7 @@ class Attempt:
 
     async def _say_as_stream(self, down: Downstream, upstream: Response) -> web.StreamResponse:
         """Send a whole answer as a stream, or what of it is missing in the one that has begun."""
-        payload = await self._masked.whole(upstream)
+        payload = self._masked.restored(await upstream.read())
         self._checked(self._translation.response(payload, self._context()))
         second = SecondAnswer(payload, self._first)
         events, translator = second.events(self._translation, self._context())

@@ -17,16 +17,13 @@ CRASH_NOTICE = 0.5
 """Seconds within which a broken connection is taken for the first sign of a crash."""
 
 
-async def translated(lease: Lease, request: InferenceRequest, translation: Translation) -> RequestDocument:
-    """Return *request* as the upstream of *lease* is asked.
+async def translated(request: InferenceRequest, translation: Translation) -> RequestDocument:
+    """Return *request* as the upstream of *lease* is asked in another dialect.
 
     Raises:
         RetryableFailure: It cannot be said in the dialect that is spoken to this one.
         TerminalFailure: It cannot be said at all.
     """
-    if translation.spoken is request.dialect:
-        lease.passed_headers = request.headers
-        return translation.request(request)
     try:
         return await in_turn(request.document.size, translation.request, request)
     except RequestError as error:

@@ -1,6 +1,5 @@
 """An exchange with an upstream outside of this machine that is told placeholders in the place of private data."""
 
-from hostd.backends.http.response import Response
 from hostd.backends.in_turn import in_turn
 from hostd.dialects.base import Dialect
 from hostd.dialects.request_document import RequestDocument
@@ -31,9 +30,8 @@ class MaskedExchange:
             return document
         return await in_turn(document.size, lambda: RequestDocument.of(mask.mask(dict(document))))
 
-    async def whole(self, response: Response) -> bytes:
-        """Return the body of *response* with the data again."""
-        payload = await response.read()
+    def restored(self, payload: bytes) -> bytes:
+        """Return the body of a response, *payload*, with the data again."""
         return payload if self._mask is None else self._mask.restore_bytes(payload)
 
     def rewrite(self) -> Rewrite | None:

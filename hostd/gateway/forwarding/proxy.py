@@ -30,6 +30,7 @@ from hostd.gateway.forwarding.request_trace import request_record
 from hostd.gateway.http import error_responses
 from hostd.gateway.http.answers import WholeAnswer
 from hostd.gateway.responses.keeping import ResponseKeeper
+from hostd.gateway.screening import Screen
 from hostd.privacy.masking import Mask
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
@@ -72,15 +73,12 @@ class ProxyRequest:
         self._mask: Mask | None = None
         self._cascade: CascadeRun | None = None
 
-    async def _screen(self) -> None:
-        """Look for private data where the request may leave this machine, and keep it here, mask it, or refuse it.
+    async def _screen(self, screen: Screen) -> None:
+        """Look for private data in a request that may leave this machine, and keep it here, mask it, or refuse it.
 
         Raises:
             RequestError: It may neither leave nor be answered here.
         """
-        route, screen = self._ticket.route, self._services.screen
-        if route.private or not route.leaves or not screen.scans:
-            return
         found = await screen.scan(self._inference.document)
         action = found.action
         if action is ScanAction.MASK:
@@ -158,10 +156,12 @@ class ProxyRequest:
             sinks.exchanged(record, exchange_of(self._ctx, self._inference, response, self._down, shown=shown))
 
     async def _answer(self) -> web.StreamResponse:
-        await self._screen()
+        route, screen = self._ticket.route, self._services.screen
+        if screen.scans and route.leaves and not route.private:
+            await self._screen(screen)
+            route = self._ticket.route
         if self._keeper is not None and self._down is not None:
-            self._down.keep = partial(self._keeper.keep_stream, private=self._ticket.route.private)
-        route = self._ticket.route
+            self._down.keep = partial(self._keeper.keep_stream, private=route.private)
         if route.fit is None:
             return await (self._by_targets() if route.cascade is None else self._by_steps(route.cascade))
         return await self._made_to_fit(route.fit)
