@@ -68,7 +68,12 @@ class HttpRequest(web.BaseRequest):
             RequestError, CapacityError: As for `read`.
         """
         headers = self._headers
-        if self._read_bytes is None and self._payload.is_eof() and "Content-Encoding" not in headers and "Expect" not in headers:
+        if (
+            self._read_bytes is None
+            and self._payload.is_eof()
+            and "Content-Encoding" not in headers
+            and "Expect" not in headers
+        ):
             body = self._payload.read_nowait(-1)
             self._take(len(body))
             self._check_size()

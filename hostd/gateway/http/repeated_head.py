@@ -16,16 +16,26 @@ _END = b"\r\n\r\n"
 
 
 class ReceivedBody(EmptyStreamReader):
-    """A body that has come as a whole."""
+    """A body that has come as a whole, and is read as a whole."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
+        self.total_bytes = len(data)
+        self.total_compressed_bytes = None
         self._data = data
 
-    def read_nowait(self, n: int = -1) -> bytes:  # noqa: ARG002 - it is always read as a whole
+    def read_nowait(self, n: int = -1) -> bytes:  # noqa: ARG002 - as above
         """Return the body; nothing when it has been read."""
         data, self._data = self._data, b""
         return data
+
+    async def read(self, n: int = -1) -> bytes:
+        """Return the body; nothing when it has been read."""
+        return self.read_nowait(n)
+
+    async def readany(self) -> bytes:
+        """Return the body; nothing when it has been read."""
+        return self.read_nowait()
 
 
 class RepeatedHead(NamedTuple):
@@ -60,7 +70,12 @@ def repeatable(data: bytes, message: RawRequestMessage) -> tuple[int | None, Rep
     """
     end = data.find(_END) + len(_END)
     length = _LENGTH.search(data, 0, end)
-    if message.chunked or message.upgrade or end < len(_END) or (length is None and "Content-Length" in message.headers):
+    if (
+        message.chunked
+        or message.upgrade
+        or end < len(_END)
+        or (length is None and "Content-Length" in message.headers)
+    ):
         return None, None
     rest = end - len(data) + (0 if length is None else int(length[1]))
     if length is None or message.should_close or "Expect" in message.headers:
