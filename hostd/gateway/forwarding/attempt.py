@@ -129,8 +129,7 @@ class Attempt:
         lease, whole = self._lease, self._in_one_piece
         request, translation = self._request, self._translation
         if translation.spoken is request.dialect:
-            lease.passed_headers = request.headers
-            document = translation.request(request)
+            lease.passed_headers, document = request.headers, translation.request(request)
         else:
             document = await translated(request, translation)
         if lease.mask is not None:

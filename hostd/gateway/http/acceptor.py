@@ -13,8 +13,8 @@ from contextlib import suppress
 import structlog
 
 from hostd.domain.errors import CapacityError
-from hostd.gateway.http.connection import raw_answer
 from hostd.gateway.http.connections import Connections, peer_of
+from hostd.gateway.http.plain_answer import raw_answer
 
 log = structlog.get_logger()
 

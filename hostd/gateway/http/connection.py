@@ -8,22 +8,21 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import IntEnum
-from http import HTTPStatus
 from typing import Any
 
 import structlog
 from aiohttp import HttpVersion11, StreamReader, web
 from aiohttp.http import RawRequestMessage, StreamWriter
-from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import ERROR, PayloadAccessError, RequestHandler, RequestPayloadError
 from aiohttp.web_server import Server
 
 from hostd.dialects import registry
-from hostd.domain.errors import HostdError, RequestError
+from hostd.domain.errors import RequestError
 from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
 from hostd.gateway.http import cors, error_responses
 from hostd.gateway.http.answers import WholeAnswer
-from hostd.gateway.http.repeated_head import ReceivedBody, RepeatedHead, repeatable
+from hostd.gateway.http.plain_answer import raw_answer, refusal
+from hostd.gateway.http.repeated_head import ParsedHeads
 
 log = structlog.get_logger()
 
@@ -64,7 +63,7 @@ class Phase(IntEnum):
 class ClientConnection(RequestHandler):
     """A connection that knows what it waits for and since when, so that `Connections` can close it."""
 
-    __slots__ = ("_head_since", "_mark", "_missing", "_opened_at", "_refused_head", "_repeated", "by_name", "peer")
+    __slots__ = ("_head_since", "_heads", "_mark", "_opened_at", "_refused_head", "by_name", "peer")
 
     def __init__(self, server: Server, **options: Any) -> None:
         # A body stays packed until it is known how large it may become.
@@ -77,9 +76,7 @@ class ClientConnection(RequestHandler):
         self._head_since: float | None = None
         self._mark = (_UNSENT, 0, 0.0)
         self._refused_head = b""
-        self._repeated: RepeatedHead | None = None
-        # Bytes after which the parser stands between two requests; None where that is not known.
-        self._missing: int | None = 0
+        self._heads = ParsedHeads()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, and note whether it was reached by a name, and not by the path of a socket."""
@@ -89,7 +86,7 @@ class ClientConnection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Hand *data* to the parser unless its head was parsed before, and take down when a head began."""
-        if self._repeated is not None and self._take_repeated(self._repeated, data):
+        if self._heads.last is not None and self._take_repeated(data):
             return
         heads, waits = self._request_count, self._waiter is not None or not self._request_count
         super().data_received(data)
@@ -100,33 +97,20 @@ class ClientConnection(RequestHandler):
         elif waits and data and self._head_since is None:
             self._head_since = self._loop.time()
         if data:
-            self._follow(data, self._request_count - heads)
+            self._heads.parsed(data, self._messages[-1][0] if self._messages else None, self._request_count - heads)
 
-    def _take_repeated(self, repeated: RepeatedHead, data: bytes) -> bool:
-        """Take the request that *data* is, if it is one with the head that was *repeated*; return whether it is."""
+    def _take_repeated(self, data: bytes) -> bool:
+        """Take the request that *data* is, if its head was parsed before; return whether it is."""
         waiter = self._waiter
-        if self._missing or waiter is None or waiter.done() or self._messages or self._close or self._force_close:
+        if waiter is None or waiter.done() or self._messages or self._close or self._force_close:
             return False
-        body = repeated.body_in(data)
-        if body is None:
+        found = self._heads.request_in(data)
+        if found is None:
             return False
         self._request_count += 1
-        self._messages.append((repeated.message, ReceivedBody(body)))
+        self._messages.append(found)
         waiter.set_result(None)
         return True
-
-    def _follow(self, data: bytes, heads: int) -> None:
-        """Note where *data*, in which so many *heads* ended, has brought the parser; once that is not known, it stays unknown."""
-        missing = self._missing
-        self._repeated = self._missing = None
-        if not heads and missing:
-            self._missing = missing - len(data)
-        elif heads == 1 and not missing and missing is not None:
-            message, _ = self._messages[-1]
-            if isinstance(message, RawRequestMessage):
-                self._missing, self._repeated = repeatable(data, message)
-        if self._missing is not None and self._missing < 0:
-            self._missing = self._repeated = None
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Read on where reading was paused; aiohttp asks for it with each body, and would have nothing parsed anew."""
@@ -354,7 +338,7 @@ class ClientConnection(RequestHandler):
         words = self._refused_head.split(b" ", 2)
         path = words[1].decode("ascii", "replace") if len(words) == 3 else "/"
         trace = RequestTrace(request_id({}), fixed=cors.SAFE)
-        response = error_responses.response(_refusal(status, exc), registry.dialect_of(path.partition("?")[0]), trace)
+        response = error_responses.response(refusal(status, exc), registry.dialect_of(path.partition("?")[0]), trace)
         response.force_close()
         return response
 
@@ -362,22 +346,3 @@ class ClientConnection(RequestHandler):
 def _awaits_body(request: web.BaseRequest) -> bool:
     """Return whether the answer to *request* waits for more of its body; who makes one without it is not disturbed."""
     return not request.content.is_eof() and request.content._waiter is not None  # noqa: SLF001 - it has no public word for it
-
-
-def _refusal(status: int, why: BaseException | None) -> HostdError:
-    if isinstance(why, LineTooLong):
-        message = "the request line or a header is longer than hostd reads; shorten it"
-        return RequestError(message, code="head_too_long", status=431)
-    message = "this is no request of HTTP/1.1 that hostd can read: its head is malformed, or has too many headers"
-    return RequestError(message, code="bad_request", status=status if 400 <= status < 500 else 400)
-
-
-def raw_answer(error: HostdError, path: str = "/") -> bytes:
-    """Return *error* as a whole, short answer for a client of *path* after which the connection is closed."""
-    body = registry.client_dialect(registry.dialect_of(path)).error(error)
-    retry = f"Retry-After: {error.retry_after:.0f}\r\n" if error.retry_after is not None else ""
-    head = (
-        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nContent-Type: application/json\r\n{retry}"
-        f"x-request-id: {request_id({})}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode("ascii") + body

@@ -62,7 +62,40 @@ class RepeatedHead(NamedTuple):
         return body if body and len(body) == int(digits) else None
 
 
-def repeatable(data: bytes, message: RawRequestMessage) -> tuple[int | None, RepeatedHead | None]:
+class ParsedHeads:
+    """What the parser of one connection was given: the *last* head that may be repeated, and where it ended.
+
+    *missing* is how many bytes of a request are still to come; None where only the parser knows.
+    """
+
+    __slots__ = ("last", "missing")
+
+    def __init__(self) -> None:
+        self.last: RepeatedHead | None = None
+        self.missing: int | None = 0
+
+    def request_in(self, data: bytes) -> tuple[RawRequestMessage, ReceivedBody] | None:
+        """Return the request that *data* is, whole, if it has the last head and nothing is missing before it."""
+        last = self.last
+        body = None if self.missing or last is None else last.body_in(data)
+        return None if last is None or body is None else (last.message, ReceivedBody(body))
+
+    def parsed(self, data: bytes, message: object, count: int) -> None:
+        """Note that *data* was parsed, in which so many heads ended, the last one that of *message*.
+
+        Where the parser may hold a part of another request, all that follows is left to it.
+        """
+        missing = self.missing
+        self.last = self.missing = None
+        if not count and missing:
+            self.missing = missing - len(data)
+        elif count == 1 and missing == 0 and isinstance(message, RawRequestMessage):
+            self.missing, self.last = _read(data, message)
+        if self.missing is not None and self.missing < 0:
+            self.last = self.missing = None
+
+
+def _read(data: bytes, message: RawRequestMessage) -> tuple[int | None, RepeatedHead | None]:
     """Return how many bytes of the request that begins *data*, parsed to *message*, are still to come, and its head.
 
     There is no number where only the parser knows, one below 0 where more than this request has come, and no head where

@@ -19,9 +19,9 @@ from hostd.gateway.http.connection import (
     UNREAD_TIME,
     ClientConnection,
     Phase,
-    raw_answer,
 )
 from hostd.gateway.http.connections import Connections
+from hostd.gateway.http.plain_answer import raw_answer
 from tests.virtual_time import in_virtual_time
 
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"

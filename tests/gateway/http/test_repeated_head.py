@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hostd.gateway.http.connection import ClientConnection
 from hostd.gateway.http.connections import Connections
-from hostd.gateway.http.repeated_head import ReceivedBody, RepeatedHead
+from hostd.gateway.http.repeated_head import ReceivedBody
 from tests.gateway.http.test_connection import Wire
 
 HEAD = b"POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nX-A: 1\r\n\r\n"
@@ -43,7 +43,7 @@ REQUESTS = (
 class ParsedConnection(ClientConnection):
     """Has each head parsed."""
 
-    def _take_repeated(self, repeated: RepeatedHead, data: bytes) -> bool:  # noqa: ARG002
+    def _take_repeated(self, data: bytes) -> bool:  # noqa: ARG002
         return False
 
 
@@ -99,8 +99,8 @@ def test_a_repeated_head_is_not_parsed_again(request_text: bytes, monkeypatch: p
     taken: list[bool] = []
     take = ClientConnection._take_repeated
 
-    def noted(connection: ClientConnection, repeated: RepeatedHead, data: bytes) -> bool:
-        found = take(connection, repeated, data)
+    def noted(connection: ClientConnection, data: bytes) -> bool:
+        found = take(connection, data)
         if data:
             taken.append(found)
         return found
