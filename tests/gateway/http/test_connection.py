@@ -1,7 +1,6 @@
 """What a client starts must come to its end: heads in seconds, bodies as fast as any link, idle connections not for ever."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -9,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from hostd.domain.errors import CapacityError, RequestError
+from hostd.domain.errors import RequestError
 from hostd.gateway.http.connection import (
     BODY_STEP,
     BODY_TIME,
@@ -21,7 +20,6 @@ from hostd.gateway.http.connection import (
     Phase,
 )
 from hostd.gateway.http.connections import Connections
-from hostd.gateway.http.plain_answer import raw_answer
 from tests.virtual_time import in_virtual_time
 
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
@@ -266,17 +264,6 @@ async def test_what_is_no_request_is_refused_in_our_words(data: bytes, status: i
         assert b"aaaa" not in body
         await asyncio.sleep(1)
         assert wire.closed
-
-
-def test_a_short_answer_says_when_to_come_back() -> None:
-    """It is whole, and in the dialect of the path."""
-    answer = raw_answer(CapacityError("busy", code="too_many_connections", retry_after=2), "/v1/models")
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-    assert b"\r\nRetry-After: 2\r\n" in head
-    assert f"Content-Length: {len(body)}".encode() in head
-    with contextlib.suppress(KeyError):
-        assert "busy" == json.loads(body)["error"]["message"]
 
 
 @in_virtual_time
