@@ -8,19 +8,21 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from multidict import istr
+
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.request_document import RequestDocument
 
 HEADERS = (
-    "X-Hostd-Session",
-    "X-Claude-Code-Session-Id",
-    "Session-Id",
-    "Session_id",
-    "Conversation_id",
-    "X-Session-Id",
-    "X-Session-Affinity",
+    istr("X-Hostd-Session"),
+    istr("X-Claude-Code-Session-Id"),
+    istr("Session-Id"),
+    istr("Session_id"),
+    istr("Conversation_id"),
+    istr("X-Session-Id"),
+    istr("X-Session-Affinity"),
 )
-"""hostd's own, Claude Code's, Codex's (the newer first), and OpenCode's."""
+"""hostd's own, Claude Code's, Codex's (the newer first), and OpenCode's; their case is folded here once, not at each look-up."""
 
 LONGEST = 128
 """Characters of a name; a longer one is known by its digest."""
@@ -31,9 +33,10 @@ _MOST_BYTES = 4096
 
 def session_name(headers: Mapping[str, str], document: RequestDocument) -> str | None:
     """Return what the client of a request calls its conversation: in its *headers*, else in the body; None where it does not."""
-    for header in HEADERS:
-        if found := headers.get(header):
-            return _short(found)
+    if not headers.keys().isdisjoint(HEADERS):
+        for header in HEADERS:
+            if found := headers.get(header):
+                return _short(found)
     if "prompt_cache_key" in document or "metadata" in document:
         found = _text(document, "prompt_cache_key") or _of_metadata(document)
         return _short(found) if found else None

@@ -62,7 +62,8 @@ class Route:
     would rather have chosen, had it been loaded.
     *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows. *role* is
     its name, *budget* what it may use up, *safety* the profile that answers in its place what goes round in a circle, if it
-    says so, *cascade* what its answers have to pass, and *fit* how a request that is too long is made shorter.
+    says so, *cascade* what its answers have to pass, and *fit* how a request that is too long is made shorter. *keeps* says that
+    one of the targets keeps conversations over slots and restarts.
     """
 
     asked: str
@@ -81,6 +82,7 @@ class Route:
     safety: str | None = None
     cascade: CascadeSettings | None = None
     fit: FitSettings | None = None
+    keeps: bool = False
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.

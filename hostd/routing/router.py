@@ -16,6 +16,7 @@ from hostd.domain.catalog import Catalog
 from hostd.domain.context_fit import Overflow
 from hostd.domain.errors import RequestError, UnknownModel
 from hostd.domain.locality import why_not_local
+from hostd.domain.principal import Principal, Privacy
 from hostd.domain.profile import FallbackRule, Role, Settings
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Priority, Requirements, Route, Target
@@ -34,7 +35,7 @@ LONGEST_NAME = 200
 _MOST_COMPARED = 100_000
 """Characters that are compared at most to find the nearest names; so many take some ten milliseconds."""
 _WILDCARDS = frozenset("*?[")
-_Key = tuple[str, Requirements, bool, frozenset[str] | None]
+_Key = tuple[str, Requirements, Privacy, Privacy, frozenset[str] | None]
 
 
 class Router:
@@ -72,8 +73,8 @@ class Router:
             UnknownModel: No profile, alias or role has this name.
             RequestError: The name is known, but nothing on its chain may or can answer this request.
         """
-        names = self._names()
-        key = (query.asked, query.requirements, query.private, query.principal.allowed)
+        names, principal = self._names(), query.principal
+        key = (query.asked, query.requirements, query.privacy, principal.privacy, principal.allowed)
         route = self._routes.get(key)
         if route is None:
             route = self._make(query, names, now)
@@ -83,6 +84,18 @@ class Router:
         if query.tokens:
             route = fitting(route, query.tokens, self._catalog.profiles)
         return route if query.features is None else self._ranked(query, route, now)
+
+    def known(
+        self, asked: str, requirements: Requirements, principal: Principal, privacy: Privacy, tokens: int = 0
+    ) -> Route | None:
+        """Return what `route` would for a query of this; None where no such route was made before, or what a request says decides.
+
+        Nearly every request is like one before it, and needs no query.
+        """
+        if self._names().any_by_content and self.role_by_content(asked) is not None:
+            return None
+        route = self._routes.get((asked, requirements, privacy, principal.privacy, principal.allowed))
+        return fitting(route, tokens, self._catalog.profiles) if tokens and route is not None else route
 
     def role_by_content(self, asked: str) -> Role | None:
         """Return the role that *asked* is, where its requests are routed by what they say; None where it is no such role."""
@@ -124,7 +137,10 @@ class Router:
         thinking = None if role is None else role.thinking
         priority = (role and role.priority) or Priority.INTERACTIVE
         leaves = any(why_not_local(self._catalog.profiles[target.model]) is not None for target in kept)
-        route = Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority, leaves)
+        keeps = any(self._catalog.profiles[target.model].kv.save for target in kept)
+        route = Route(
+            query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority, leaves, keeps=keeps
+        )
         if role is None:
             return route
         if (cascade := role.cascade) is not None:

@@ -133,6 +133,19 @@ class TestMemory:
         assert (["a", "b"], ["a"]) == (models(names.route(ask("a"))), models(names.route(alone)))
         assert (False, True) == (names.route(ask("a")).private, names.route(private).private)
 
+    def test_a_known_route_is_the_one_that_a_query_leads_to(self) -> None:
+        """Also for a long prompt; until one was made, for another request, and after a change of settings, none is known."""
+        known = catalog(profile("a", "b", context=4096), profile("b", context=65536))
+        names, sender, needs = Router(known), Principal(), Requirements()
+        assert names.known("a", needs, sender, Privacy.ANY) is None
+        routes = [names.route(ask("a")._replace(tokens=tokens)) for tokens in (0, 5000)]
+        assert [["a", "b"], ["b"]] == [models(each) for each in routes]
+        assert routes == [names.known("a", needs, sender, Privacy.ANY, tokens) for tokens in (0, 5000)]
+        others = (Principal(allowed=frozenset("a")), Privacy.ANY), (sender, Privacy.LOCAL)
+        assert [None, None] == [names.known("a", needs, *other) for other in others]
+        known.settings = catalog(profile("a")).settings
+        assert names.known("a", needs, sender, Privacy.ANY) is None
+
     def test_a_replaced_catalogue_counts_from_the_next_request(self) -> None:
         """New names are known, removed ones are not, and nothing of an old route is left."""
         known = catalog(profile("a", "b"), profile("b"))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hostd.domain.catalog import Catalog
-from hostd.domain.principal import Privacy
+from hostd.domain.principal import ANONYMOUS, Privacy
 from hostd.domain.profile import Profile, Role, Variant
 from hostd.domain.routing_rules import Condition, RouteRule
 from hostd.domain.schedule import ActiveWindow
@@ -69,6 +69,7 @@ def _routed(features: Features, *rules: RouteRule, needs: Requirements = _ANY) -
     assert router.role_by_content("AUTO:latest")
     assert router.role_by_content("a") is None
     route = router.route(RouteQuery("auto", needs, features=features))
+    assert router.known("auto", needs, ANONYMOUS, Privacy.ANY) is None
     assert route.reason is None or needs.tools
     return models(route), route.why
 

@@ -2,7 +2,6 @@
 
 import itertools
 from dataclasses import replace
-from typing import Any
 
 from hostd.dialects.base import InferenceRequest
 from hostd.dialects.conversation import conversation_of
@@ -13,9 +12,11 @@ from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Ticket
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.loop_check import LoopCheck
+from hostd.gateway.forwarding.loop_signs import signs_of
 from hostd.gateway.forwarding.prompt_length import holds_bytes, tokens_for_sure
 from hostd.gateway.forwarding.request_digest import digest_of
 from hostd.gateway.forwarding.request_features import by_content
+from hostd.gateway.forwarding.request_trace import REQUEST_ID
 from hostd.gateway.forwarding.request_use import accounts_of, bounds_of
 from hostd.gateway.http.auth import options_of
 from hostd.routing.policy import RouteQuery
@@ -51,39 +52,51 @@ class Admission:
             RequestError: Nothing may or can answer it, or it goes round in a circle.
         """
         self._inference = inference
-        principal, headers, trace = self._ctx.principal, self._ctx.request.headers, self._ctx.trace
+        services, ctx = self._services, self._ctx
+        principal, headers, trace = ctx.principal, ctx.request.headers, ctx.trace
         options, session = options_of(headers), session_name(headers, inference.document)
         # A client may give two requests the same id; the scheduler must not take them for one.
-        name = trace.request_id + (f"/{next(_twins):x}" if "X-Request-Id" in headers else "")
+        name = trace.request_id + (f"/{next(_twins):x}" if REQUEST_ID in headers else "")
         privacy = Privacy.LOCAL if inference.private else options.privacy
         route = self._route(inference.model, privacy, kept_here)
         if (behind := self._on_behalf) is not None:
             route = replace(route, role=behind.role, budget=behind.budget)
-        self.loop = self.loop or LoopCheck.of(self._services, headers, inference, session)
+        if self.loop is None and (signs := signs_of(headers, inference, session)) is not None:
+            self.loop = LoopCheck(services, signs)
         if self.loop is not None:
             route = self.loop.route(route, name, lambda asked: self._route(asked, privacy, kept_here))
             trace.guardrail = self.loop.why
+        budgets = services.catalog.budgets
+        accounts = accounts_of(principal, route, session, budgets)
+        # What nothing limits is not counted.
+        prompt, answer = bounds_of(inference) if accounts or budgets.providers else (0, 0)
         return Ticket(
             name,
             route,
-            client=principal.client,
-            priority=max(options.priority, principal.priority, route.priority),
-            session=session,
-            conversation=self._conversation(route, session),
-            deadline=None if options.timeout is None else self._arrived + options.timeout,
-            keep_alive=inference.keep_alive,
-            **self._use(route, session),
-            digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
+            principal.client,
+            max(options.priority, principal.priority, route.priority),
+            session,
+            None if options.timeout is None else self._arrived + options.timeout,
+            inference.keep_alive,
+            digest_of(inference) if services.dispatcher.refuses_by_digest else None,
+            prompt,
+            answer,
+            self._conversation(route, session) if route.keeps else UNKNOWN,
+            accounts,
         )
 
     def _route(self, asked: str, privacy: Privacy, kept_here: str) -> Route:
         """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
-        inference, router, needs = self._inference, self._services.router, self._inference.requirements
-        query = RouteQuery(asked, needs, self._ctx.principal, privacy, kept_here=kept_here)
+        inference, router, principal = self._inference, self._services.router, self._ctx.principal
+        needs, tokens = inference.requirements, tokens_for_sure(inference)
+        known = router.known(asked, needs, principal, privacy, tokens)
+        if known is not None and known.reason is not FallbackReason.CONTEXT_TOO_LONG:
+            return known
+        query = RouteQuery(asked, needs, principal, privacy, kept_here=kept_here)
         if (role := router.role_by_content(asked)) is not None:
             query = by_content(query, inference, self._ctx.request.headers, role, self._services)
             self.by_content = query
-        if not (tokens := tokens_for_sure(inference)):
+        if not tokens:
             return router.route(query, self._arrived)
         route = router.route(query._replace(tokens=tokens), self._arrived)
         if route.reason is FallbackReason.CONTEXT_TOO_LONG and holds_bytes(inference):
@@ -96,11 +109,3 @@ class Admission:
         if not any(target.model in profiles and profiles[target.model].kv.save for target in route.targets):
             return UNKNOWN
         return conversation_of(self._ctx.principal, session, self._inference.document)
-
-    def _use(self, route: Route, session: str | None) -> dict[str, Any]:
-        """Return who uses something up with the request, and how much at most, where anything has a budget."""
-        budgets = self._services.catalog.budgets
-        accounts = accounts_of(self._ctx.principal, route, session, budgets)
-        if not accounts and not budgets.providers:
-            return {}
-        return {**bounds_of(self._inference), "accounts": accounts}

@@ -106,7 +106,7 @@ class ContextFit:
         contexts = [self._profiles[each.model].context or 0 for each in route.targets if each.model in self._profiles]
         window = max(contexts, default=0) or min(told, default=_USUAL_WINDOW)
         tokens = max([*told, window + 1]) if told else max(estimated_tokens(chat.size), window + 1)
-        answer = min(bounds_of(inference)["answer_tokens"] or _ANSWER, window // 4)
+        answer = min(bounds_of(inference)[1] or _ANSWER, window // 4)
         whole = chat.size * (window - answer) / tokens * _SAFETY**self._tries
         return _Goal(max(0, int(whole) - (chat.size - context_fit.size_of(chat["messages"]))), window)
 

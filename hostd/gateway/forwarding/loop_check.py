@@ -1,15 +1,14 @@
 """What becomes of a request that goes round in a circle: its role's safety model answers it, or it is refused."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
-from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import RequestError
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route
 from hostd.gateway.context import InferenceServices
-from hostd.gateway.forwarding.loop_signs import leads_on, signs_of
+from hostd.gateway.forwarding.loop_signs import leads_on
 from hostd.routing.loop_guard import Circle, LoopSigns
 from hostd.scheduling.gateway_decisions import LoopDetected
 
@@ -23,22 +22,6 @@ class LoopCheck:
         self._clock = asyncio.get_running_loop().time
         self._begun = False
         self._circle: Circle | None = None
-
-    @classmethod
-    def of(
-        cls,
-        services: InferenceServices,
-        headers: Mapping[str, str],
-        inference: InferenceRequest,
-        session: str | None,
-    ) -> "LoopCheck | None":
-        """Return the check of a request of *session*; None where it shows no signs.
-
-        Raises:
-            RequestError: One of its *headers* makes no sense.
-        """
-        signs = signs_of(headers, inference, session)
-        return None if signs is None else cls(services, signs)
 
     @property
     def why(self) -> str:

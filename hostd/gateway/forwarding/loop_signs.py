@@ -6,11 +6,15 @@ import secrets
 from collections.abc import Mapping
 from hashlib import blake2b
 
+from multidict import istr
+
 from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import RequestError
 from hostd.domain.profile import Variant
 from hostd.routing.loop_guard import LoopSigns
 
+# Their case is folded here once, and not at each look-up.
+_HOP_HEADER, _TRACE_HEADER = istr("X-Hostd-Hop"), istr("Traceparent")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """A ``traceparent`` (https://www.w3.org/TR/trace-context)."""
 _TRACE_PREFIX = secrets.token_hex(8)
@@ -29,7 +33,7 @@ def signs_of(headers: Mapping[str, str], inference: InferenceRequest, session: s
     Raises:
         RequestError: ``x-hostd-hop`` is no number.
     """
-    hop, trace = headers.get("X-Hostd-Hop"), headers.get("Traceparent")
+    hop, trace = headers.get(_HOP_HEADER), headers.get(_TRACE_HEADER)
     if hop is trace is session is None:
         return None
     if hop is not None and not (hop.isascii() and hop.isdigit() and int(hop[:9]) <= _MOST_HOPS):
@@ -53,16 +57,15 @@ def passed_on(signs: LoopSigns | None, variant: Variant) -> dict[str, str]:
     """
     if not leads_on(variant):
         return {}
-    hops, trace = (0, None) if signs is None else (signs.hops, signs.trace)
-    told = {"x-hostd-hop": str(hops + 1)}
+    told = {"x-hostd-hop": "1" if signs is None else str(signs.hops + 1)}
     if variant.provider is None:
-        told["traceparent"] = trace or _new_trace()
+        told["traceparent"] = (signs and signs.trace) or _new_trace()
     return told
 
 
 def _new_trace() -> str:
-    number = next(_TRACE_NUMBERS)
-    return f"00-{_TRACE_PREFIX}{number:016x}-{number:016x}-00"
+    number = f"{next(_TRACE_NUMBERS):016x}"
+    return f"00-{_TRACE_PREFIX}{number}-{number}-00"
 
 
 def _last_message(inference: InferenceRequest) -> str:

@@ -13,11 +13,12 @@ _BYTES_IN_TEXT = (b'"input_audio"', b'"file_data"')
 
 def tokens_for_sure(inference: InferenceRequest) -> int:
     """Return how many tokens *inference* has at least; 0 where every context holds them, or its bytes do not tell."""
-    tokens, needs = fewest_tokens(inference.document.size), inference.requirements
-    # Pictures, and the texts of a batch, have another length than their bytes let one think.
-    if tokens <= _SHORT_PROMPT or needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
+    tokens = fewest_tokens(inference.document.size)
+    if tokens <= _SHORT_PROMPT:
         return 0
-    return tokens
+    # Pictures, and the texts of a batch, have another length than their bytes let one think.
+    needs = inference.requirements
+    return 0 if needs.task is not Task.TEXT or needs.vision or inference.choices > 1 else tokens
 
 
 def holds_bytes(inference: InferenceRequest) -> bool:

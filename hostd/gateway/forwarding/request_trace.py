@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from multidict import istr
+
 from hostd.domain.principal import Principal, PrincipalKind
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.telemetry.sinks import RequestRecord
 
+REQUEST_ID = istr("X-Request-Id")
+"""The header; its case is folded here once, and not at each look-up."""
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PREFIX = secrets.token_hex(5)
@@ -21,7 +25,7 @@ _numbers = itertools.count(1)
 
 def request_id(headers: Mapping[str, str]) -> str:
     """Return the client's own ``x-request-id`` where it is harmless, else a new one."""
-    given = headers.get("X-Request-Id")
+    given = headers.get(REQUEST_ID)
     if given is not None and _ACCEPTABLE.fullmatch(given):
         return given
     return f"req_{_PREFIX}{next(_numbers):08x}"

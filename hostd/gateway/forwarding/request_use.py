@@ -33,13 +33,13 @@ def _accounts(
         yield Account(Owner.HOST), budgets.host
 
 
-def bounds_of(inference: InferenceRequest) -> dict[str, int]:
-    """Return the tokens that *inference* may take at most, by the fields of a ticket; 0 where it sets no limit for its answer."""
+def bounds_of(inference: InferenceRequest) -> tuple[int, int]:
+    """Return the tokens that the prompt and the answer of *inference* may take at most; 0 for an answer without a limit."""
     document, prompt = inference.document, most_tokens(inference.document.size)
     if inference.requirements.task is not Task.TEXT:
         # What is not written is not billed.
-        return {"prompt_tokens": prompt, "answer_tokens": 1}
-    return {"prompt_tokens": prompt, "answer_tokens": answer_limit(document) * inference.choices}
+        return prompt, 1
+    return prompt, answer_limit(document) * inference.choices
 
 
 def answer_limit(document: RequestDocument) -> int:

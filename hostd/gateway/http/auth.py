@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
+from multidict import istr
+
 from hostd.domain.errors import RequestError
 from hostd.domain.principal import ANONYMOUS, Principal, Privacy
 from hostd.domain.ticket import Priority
@@ -10,6 +12,9 @@ from hostd.domain.units import parse_duration
 
 _Value = TypeVar("_Value")
 
+# Their case is folded here once, and not at each look-up.
+_CLIENT, _TIMEOUT = istr("X-Hostd-Client"), istr("X-Hostd-Timeout")
+_PRIORITY, _PRIVACY = istr("X-Hostd-Priority"), istr("X-Hostd-Privacy")
 _PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 _PRIVACIES = {privacy.value: privacy for privacy in Privacy}
 
@@ -27,7 +32,7 @@ _NO_OPTIONS = RequestOptions()
 
 def identify(headers: Mapping[str, str]) -> Principal:
     """Return the sender of a request with *headers*: a program of this machine, named by ``x-hostd-client`` where it says so."""
-    client = headers.get("X-Hostd-Client")
+    client = headers.get(_CLIENT)
     return ANONYMOUS if client is None else Principal(client)
 
 
@@ -37,8 +42,7 @@ def options_of(headers: Mapping[str, str]) -> RequestOptions:
     Raises:
         RequestError: One of them makes no sense; it is named.
     """
-    timeout, priority = headers.get("X-Hostd-Timeout"), headers.get("X-Hostd-Priority")
-    privacy = headers.get("X-Hostd-Privacy")
+    timeout, priority, privacy = headers.get(_TIMEOUT), headers.get(_PRIORITY), headers.get(_PRIVACY)
     if timeout is priority is privacy is None:
         return _NO_OPTIONS
     return RequestOptions(
