@@ -6,9 +6,12 @@ Times, names and counts only; no prompt, answer or key is ever kept. `hostd.tele
 import json
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import astuple, fields
+from functools import lru_cache
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +19,7 @@ from hostd.scheduling.speed import Speed
 from hostd.telemetry.decision_rows import COLUMNS as DECISION_COLUMNS
 from hostd.telemetry.decision_rows import decision_row
 from hostd.telemetry.footprint_records import FootprintRow, footprint_row
+from hostd.telemetry.milliseconds import in_hundredths
 from hostd.telemetry.settled_clock import settled_time
 from hostd.telemetry.sinks import (
     ChargeRecord,
@@ -149,34 +153,36 @@ class Database:
         Raises:
             sqlite3.Error: They could not be kept.
         """
-        rows: dict[_Table, list[_Row]] = {}
-        for entry in entries:
-            table = _TABLES[type(entry)]
-            rows.setdefault(table, []).append(table.row(entry))
+        by_table: dict[_Table, list[Entry]] = defaultdict(list)
+        for kind, some in groupby(entries, type):
+            by_table[_TABLES[kind]].extend(some)
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            for table, some in rows.items():
-                self._insert(table, some)
+            for table, those in by_table.items():
+                self._insert(table, those)
             db.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             raise
 
-    def _insert(self, table: "_Table", rows: Sequence[_Row]) -> None:
-        """Insert *rows*, many with each statement; a speed takes the place of the one that was there.
+    def _insert(self, table: "_Table", entries: Sequence[Entry]) -> None:
+        """Insert the rows of *entries*, many with each statement; a speed takes the place of the one that was there.
 
         The interpreter's lock is given up for each statement: one for each row would hand it back and forth with the event loop,
-        row by row. Powers of two, because the connection keeps the statements that it has compiled.
+        row by row, and rows that are all made before would hold up the loop. Powers of two, because the connection keeps the
+        statements that it has compiled.
         """
         at = 0
-        while at < len(rows):
-            count = min(_AT_ONCE, 1 << (len(rows) - at).bit_length() - 1)
-            marks = ", ".join([f"({', '.join('?' * len(table.columns))})"] * count)
-            values = [value for row in rows[at : at + count] for value in row]
-            columns = ", ".join(table.columns)
-            self._connection.execute(f"INSERT OR REPLACE INTO {table.name} ({columns}) VALUES {marks}", values)  # noqa: S608 - our names
+        while at < len(entries):
+            count = min(_AT_ONCE, 1 << (len(entries) - at).bit_length() - 1)
+            held = list(zip(table.columns, zip(*map(table.row, entries[at : at + count]), strict=True), strict=True))
+            # Columns that hold nothing are left out: a null takes the module of sqlite3 as long as five other values.
+            nothing = (None,) * count
+            columns = tuple([name for name, values in held if values != nothing])
+            rows = zip(*[values for _, values in held if values != nothing], strict=True)
+            self._connection.execute(_insertion(table.name, columns, count), list(chain.from_iterable(rows)))
             at += count
 
     def prune(self, bounds: RetentionBounds, now: float | None = None) -> None:
@@ -228,6 +234,7 @@ _REQUEST_COLUMNS = (
 def request_row(record: RequestRecord) -> _Row:
     """Return *record* as the values of its row, in the order of the columns."""
     route, _, reason = record.route.partition(":")
+    queued, difficulty = record.waited - record.loaded, record.difficulty
     return (
         record.at,
         record.id,
@@ -238,20 +245,21 @@ def request_row(record: RequestRecord) -> _Row:
         reason or None,
         record.outcome,
         record.status,
-        _label(record.client),
-        record.stream,
-        _ms(max(0.0, record.waited - record.loaded)),
-        _ms(record.loaded),
+        None if record.client is None else _label(record.client),
+        1 if record.stream else 0,
+        in_hundredths(queued) if queued > 0 else 0.0,
+        in_hundredths(record.loaded) if record.loaded else 0.0,
         # Not known is null, so that averages leave it out.
-        _ms(record.ttft) if record.ttft else None,
-        _ms(record.total),
+        in_hundredths(record.ttft) if record.ttft else None,
+        in_hundredths(record.total),
         record.prompt_tokens or None,
         record.output_tokens or None,
         record.cost,
         record.key,
         record.role,
-        _label(record.session),
-        *((None, None) if record.difficulty is None else (record.difficulty.complexity, str(record.difficulty.task))),
+        None if record.session is None else _label(record.session),
+        None if difficulty is None else difficulty.complexity,
+        None if difficulty is None else str(difficulty.task),
     )
 
 
@@ -274,13 +282,9 @@ def _speed_row(record: SpeedRecord) -> _Row:
     return *record[:-1], *astuple(record.speed)
 
 
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 2)
-
-
-def _label(client: str | None) -> str | None:
+def _label(name: str) -> str | None:
     """Return what a client calls itself, cut to a label: it is a name to group by, not a place for text."""
-    return "".join(filter(str.isprintable, client))[:_LONGEST_LABEL] or None if client else None
+    return (name if name.isprintable() else "".join(filter(str.isprintable, name)))[:_LONGEST_LABEL] or None
 
 
 class _Table(NamedTuple):
@@ -299,3 +303,9 @@ _TABLES: dict[type, _Table] = {
     FootprintRecord: _Table("measurements", ("at", *FootprintRow._fields), _footprint_row),
     SpeedRecord: _Table("speeds", (*SpeedRecord._fields[:-1], *(each.name for each in fields(Speed))), _speed_row),
 }
+
+
+@lru_cache(maxsize=1024)
+def _insertion(table: str, columns: tuple[str, ...], count: int) -> str:
+    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * count)
+    return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES {marks}"  # noqa: S608 - our names
