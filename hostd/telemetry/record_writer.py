@@ -11,6 +11,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
@@ -48,8 +49,10 @@ from hostd.telemetry.sqlite_file import UnknownDatabaseError, is_corrupt, set_as
 log = structlog.get_logger()
 
 MOST_WAITING = 10_000
-_PAUSE = 0.1
-"""Seconds for which entries are gathered, to be written in one transaction."""
+_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+"""Seconds for which entries are gathered, to be written in one transaction. A crash costs what was gathered."""
+_PAUSE_AFTER = 50
+"""A pause is so many times as long as the last transaction took: where that is much, fewer of them serve more requests."""
 _BATCH = 2_000
 _RETRY, _LONGEST_RETRY = 1.0, 60.0
 _PRUNE_EVERY = 3600.0
@@ -136,7 +139,8 @@ class RecordWriter(Sink):
         """Put *entry* on the list. Never waits, never fails."""
         if not self._open:
             return
-        self.dropped += len(self._waiting) >= self._most
+        if len(self._waiting) >= self._most:
+            self.dropped += 1
         self._waiting.append(entry)
         if not self._awake:
             self._awake = True
@@ -162,29 +166,35 @@ class RecordWriter(Sink):
         self._writer = writer
         if self._older is not None:
             writer.take_in(self._older)
-        wait = _RETRY
+        wait, pause = _RETRY, _PAUSE
         while not self._closing.is_set() or self._waiting or writer.batch:
-            self._wake.wait()
-            self._closing.wait(_PAUSE)
-            # In this order: an entry that comes in between is taken below, and one that comes after it wakes us again.
-            self._wake.clear()
-            self._awake = False
+            self._await_entries(writer)
+            self._closing.wait(pause)
             if self._drain(writer):
-                wait = _RETRY
+                wait, pause = _RETRY, min(max(_PAUSE, _PAUSE_AFTER * writer.took), _LONGEST_PAUSE)
             elif self._closing.wait(wait):
                 break
             else:
                 wait = min(2 * wait, _LONGEST_RETRY)
-                self._wake.set()
         writer.close()
+
+    def _await_entries(self, writer: "_Writer") -> None:
+        """Return once something is to be written, at once while entries keep coming: they need not wake the thread then."""
+        if not self._waiting and not writer.batch:
+            # In this order: an entry that comes in between is found below, and one that comes after it wakes us.
+            self._wake.clear()
+            self._awake = False
+            if not self._waiting and not self._closing.is_set():
+                self._wake.wait()
 
     def _drain(self, writer: "_Writer") -> bool:
         """Write all entries that wait; return whether that succeeded."""
         while writer.flush():
             if not self._waiting:
                 return True
-            while self._waiting and len(writer.batch) < _BATCH:
-                writer.batch.append(self._waiting.popleft())
+            # They are on one of the two lists at any time, since no other thread runs between the two ends of this step.
+            most = min(len(self._waiting), _BATCH)
+            writer.batch.extend(islice(iter(self._waiting.popleft, None), most))
         return False
 
     def _tell(self, event: str, **more: object) -> None:
@@ -199,10 +209,14 @@ class _Tell(Protocol):
 
 
 class _Writer:
-    """The thread's side: opens the file when there is something to write, and again after trouble."""
+    """The thread's side: opens the file when there is something to write, and again after trouble.
+
+    *took* is how many seconds the last transaction took.
+    """
 
     def __init__(self, path: Path, bounds: RetentionBounds, tell: _Tell, *, is_told: bool) -> None:
         self.batch: list[Entry] = []
+        self.took = 0.0
         self._path = path
         self._bounds = bounds
         self._tell = tell
@@ -227,7 +241,9 @@ class _Writer:
             return True
         try:
             self._database = self._database or Database(self._path)
+            began = time.monotonic()
             self._database.write(self.batch)
+            self.took = time.monotonic() - began
             self.batch = []
             self._taken_in()
             self._prune(self._database)
