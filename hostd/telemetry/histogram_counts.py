@@ -1,7 +1,7 @@
 """A histogram's numbers: plain sums while requests are served, made into Prometheus' form only at a scrape."""
 
-from bisect import bisect_left
-from itertools import accumulate
+from bisect import bisect_right
+from collections.abc import Iterable
 
 SECONDS = (
     0.01,
@@ -33,14 +33,23 @@ class HistogramCounts:
     def __init__(self, bounds: tuple[float, ...] = SECONDS) -> None:
         self.sum = 0.0
         self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
+        self._count = 0
+        self._within = [0] * len(bounds)
 
-    def add(self, value: float) -> None:
-        """Count one observation."""
-        self.sum += value
-        self._counts[bisect_left(self._bounds, value)] += 1
+    def add(self, values: Iterable[float]) -> None:
+        """Count observations: many at once take a bucket about as long as one."""
+        ordered = sorted(values)
+        self.sum += sum(ordered)
+        self._count += len(ordered)
+        self._within = [
+            count + bisect_right(ordered, bound) for bound, count in zip(self._bounds, self._within, strict=True)
+        ]
+
+    def __bool__(self) -> bool:
+        """Return whether anything was counted."""
+        return self._count > 0
 
     def buckets(self) -> list[tuple[str, float]]:
         """Return the cumulative counts by upper bound, as Prometheus wants them."""
         bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
-        return list(zip(bounds, accumulate(float(count) for count in self._counts), strict=True))
+        return list(zip(bounds, map(float, (*self._within, self._count)), strict=True))

@@ -8,8 +8,11 @@ from hostd.telemetry.histogram_counts import SECONDS, SECONDS_PER_TOKEN, Histogr
 def test_counts_are_cumulative() -> None:
     """As Prometheus wants them; one beyond every bound counts in the last alone."""
     tally = HistogramCounts((1.0, 2.0))
-    for value in (0.5, 1.0, 1.5, 7.0):
-        tally.add(value)
+    assert not tally
+    tally.add([7.0, 0.5])
+    tally.add([1.0, 1.5])
+    tally.add([])
+    assert tally
     assert [("1.0", 2.0), ("2.0", 3.0), ("+Inf", 4.0)] == tally.buckets()
     assert 10.0 == tally.sum
 
