@@ -33,8 +33,13 @@ class DecisionHistory(Sink):
 
     def decided(self, decision: Decision, at: float) -> None:
         """Remember *decision*."""
-        (self._routes if isinstance(decision, (Routed, Charged)) else self._rest).append((at, decision))
-        if not _usual(decision) and (ticket_of(decision) is None or self._one_of_few(at)):
+        if isinstance(decision, (Routed, Charged)):
+            self._routes.append((at, decision))
+            if _usual(decision):
+                return
+        else:
+            self._rest.append((at, decision))
+        if ticket_of(decision) is None or self._one_of_few(at):
             self._keep(DecisionRecord(at, decision))
 
     def decisions(self, last: int, *, model: str | None = None, request: str | None = None) -> list[Told]:
@@ -56,7 +61,7 @@ class DecisionHistory(Sink):
 
 
 def _usual(decision: Decision) -> bool:
-    return isinstance(decision, Charged) or (isinstance(decision, Routed) and decision.reason is None)
+    return decision.reason is None if isinstance(decision, Routed) else isinstance(decision, Charged)
 
 
 def _about(decision: Decision, model: str | None, request: str | None) -> bool:

@@ -132,13 +132,12 @@ class DecisionLog(Sink):
 
     def __init__(self, least: int = logging.DEBUG, requests: RequestLines | None = None) -> None:
         self._least = least
+        self.routes = least <= logging.DEBUG
         self._requests = requests
         self._log = structlog.get_logger()
 
     def decided(self, decision: Decision, at: float) -> None:  # noqa: ARG002 - a line has the time at which it is written
         """Log *decision*."""
-        if isinstance(decision, Routed) and self._least > logging.DEBUG:
-            return
         level = _level(decision)
         if level < self._least:
             return

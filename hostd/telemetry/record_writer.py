@@ -35,14 +35,10 @@ from hostd.telemetry.database import Database, Entry, RetentionBounds
 from hostd.telemetry.footprint_records import older_footprints
 from hostd.telemetry.sinks import (
     ChargeRecord,
-    DecisionRecord,
-    EnergyRecord,
     FootprintRecord,
     LoadRecord,
-    ProbeRecord,
     RequestRecord,
     Sink,
-    SpeedRecord,
 )
 from hostd.telemetry.sqlite_file import UnknownDatabaseError, is_corrupt, set_aside
 
@@ -103,10 +99,6 @@ class RecordWriter(Sink):
             self._thread = Thread(target=self._run, args=(self._path,), name="records", daemon=True)
             self._thread.start()
 
-    def finished(self, record: RequestRecord) -> None:
-        """Keep *record* some time soon."""
-        self._keep(record)
-
     def decided(self, decision: Decision, at: float) -> None:
         """Keep what a request cost, and a load that ended well: how long it took, what it was given, and why it was begun."""
         match decision:
@@ -115,7 +107,7 @@ class RecordWriter(Sink):
             case LoadStarted(model=model) | WakeStarted(model=model) | Adopted(model=model):
                 self._started[model] = decision
             case Charged():
-                self._keep(_charge(decision, at))
+                self.keep(_charge(decision, at))
             case FailureHandled(model=model) | StopCompleted(model=model):
                 self._granted.pop(model, None)
                 self._started.pop(model, None)
@@ -123,28 +115,26 @@ class RecordWriter(Sink):
                 granted, started = self._granted.pop(model, None), self._started.pop(model, None)
                 if isinstance(started, LoadStarted | None):  # nothing else says how long a load takes
                     variant, why = (started.variant or "", started.why) if started else ("", "")
-                    self._keep(LoadRecord(at, model, variant, seconds, granted.needs if granted else {}, why))
+                    self.keep(LoadRecord(at, model, variant, seconds, granted.needs if granted else {}, why))
             case _:
                 pass
 
-    def keep(self, record: DecisionRecord | ProbeRecord | SpeedRecord | EnergyRecord) -> None:
-        """Keep *record* some time soon."""
-        self._keep(record)
-
     def measured(self, found: Observation) -> None:
         """Keep what a load took some time soon; may be called from any thread."""
-        self._keep(FootprintRecord(time.time(), found))
+        self.keep(FootprintRecord(time.time(), found))
 
-    def _keep(self, entry: Entry) -> None:
-        """Put *entry* on the list. Never waits, never fails."""
+    def keep(self, record: Entry) -> None:
+        """Keep *record* some time soon: put it on the list. Never waits, never fails."""
         if not self._open:
             return
         if len(self._waiting) >= self._most:
             self.dropped += 1
-        self._waiting.append(entry)
+        self._waiting.append(record)
         if not self._awake:
             self._awake = True
             self._wake.set()
+
+    finished = keep
 
     def unwritten(self) -> list[RequestRecord]:
         """Return the requests that are not in the file yet, the oldest first; one that is being written may be in both."""
