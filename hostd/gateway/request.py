@@ -76,7 +76,8 @@ class HttpRequest(web.BaseRequest):
         ):
             body = self._payload.read_nowait(-1)
             self._take(len(body))
-            self._check_size()
+            if self._held > self._client_max_size:
+                raise too_large(self._client_max_size)
             self._read_bytes = body
         return self._read_bytes
 
@@ -95,21 +96,13 @@ class HttpRequest(web.BaseRequest):
             self._payload_writer.output_size = 0
 
     async def _receive(self) -> bytes:
-        if self._payload.is_eof():
-            body = self._payload.read_nowait(-1)
-            self._take(len(body))
-            self._check_size()
-            return body
         pieces: list[bytes] = []
         while piece := await self._next_piece():
             self._take(len(piece))
-            self._check_size()
+            if self._held > self._client_max_size:
+                raise too_large(self._client_max_size)
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else await in_turn(self._held, b"".join, pieces)
-
-    def _check_size(self) -> None:
-        if self._held > self._client_max_size:
-            raise too_large(self._client_max_size)
 
     async def _next_piece(self) -> bytes:
         if self.protocol.transport is None and not self._payload.is_eof():

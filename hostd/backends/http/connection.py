@@ -11,7 +11,7 @@ from typing import cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from hostd.backends.http.errors import AnswerError, ConnectionLostError, ExchangeError
-from hostd.backends.http.response import Response
+from hostd.backends.http.response import KEPT, Response
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of a response's head, and of trailers."""
@@ -187,10 +187,11 @@ class HttpConnection(asyncio.Protocol):
             if self._head > LARGEST_HEAD:
                 raise AnswerError(f"the trailers of its answer are longer than {LARGEST_HEAD} bytes")
         elif self._response is not None:
-            kept = name.lower()
-            self._response.header(kept, value)
+            name = name.lower()
+            if name in KEPT:
+                self._response.headers[name] = value
             # llhttp reads what has another coding than chunked until the connection ends.
-            if kept == b"content-length" or (kept == b"transfer-encoding" and value.lower().endswith(b"chunked")):
+            elif name == b"content-length" or (name == b"transfer-encoding" and value.lower().endswith(b"chunked")):
                 self._until_close = False
 
     def on_headers_complete(self) -> None:

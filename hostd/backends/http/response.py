@@ -23,7 +23,8 @@ _BEGINNING, _ENDING = slice(_END), slice(-_END, None)
 _LAST = 4
 """Pieces at the end of a stream, in which its last event but the formal end is."""
 
-_KEPT = frozenset({b"content-type", b"content-encoding", b"location", b"retry-after"})
+KEPT = frozenset({b"content-type", b"content-encoding", b"location", b"retry-after"})
+"""Names of the headers that matter."""
 
 
 class Carrier(Protocol):
@@ -36,14 +37,17 @@ class Carrier(Protocol):
 
 
 class Response:
-    """One answer. Its connection goes back to the pool when the last byte has come, and is closed if that is not waited for."""
+    """One answer. Its connection goes back to the pool when the last byte has come, and is closed if that is not waited for.
+
+    *headers* are those that matter, by their names in lower case.
+    """
 
     def __init__(self, connection: Carrier) -> None:
         self.status = 0
         self.error: ExchangeError | None = None
         self.is_complete = False
         self._connection: Carrier | None = connection
-        self._headers: dict[bytes, bytes] = {}
+        self.headers: dict[bytes, bytes] = {}
         self._unpacker: Unpacker | None = None
         self._pieces: list[bytes] = []
         self._size = 0
@@ -66,7 +70,7 @@ class Response:
     @property
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; empty where there is none."""
-        return _media_type(self._headers.get(b"content-type", b"")[:1000])
+        return _media_type(self.headers.get(b"content-type", b"")[:1000])
 
     @property
     def ends(self) -> bytes:
@@ -76,7 +80,7 @@ class Response:
 
     def text(self, header: bytes) -> str:
         """Return *header*, of those that are kept (lower case); empty where the answer has none."""
-        return self._headers.get(header, b"").decode("latin-1")[:1000]
+        return self.headers.get(header, b"").decode("latin-1")[:1000]
 
     async def head(self) -> None:
         """Return once status and headers have come.
@@ -173,14 +177,9 @@ class Response:
 
     # What the connection calls.
 
-    def header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, if it matters."""
-        if name in _KEPT:
-            self._headers[name] = value
-
     def interim(self) -> None:
         """Forget the headers of an interim answer."""
-        self._headers.clear()
+        self.headers.clear()
 
     def begun(self, status: int) -> None:
         """Note the head."""
@@ -189,7 +188,7 @@ class Response:
 
     def arrived(self, pieces: list[bytes]) -> None:
         """Take the *pieces* of one read."""
-        if b"content-encoding" in self._headers:
+        if b"content-encoding" in self.headers:
             try:
                 pieces = self._unpacked(pieces)
             except AnswerError as error:
@@ -255,7 +254,7 @@ class Response:
             connection.abort()
 
     def _unpacked(self, pieces: list[bytes]) -> list[bytes]:
-        encoding = self._headers[b"content-encoding"]
+        encoding = self.headers[b"content-encoding"]
         if encoding == b"identity":
             return pieces
         if self._unpacker is None:

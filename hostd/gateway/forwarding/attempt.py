@@ -39,7 +39,7 @@ from hostd.gateway.forwarding.attempt_errors import (
 )
 from hostd.gateway.forwarding.attempt_request import CRASH_NOTICE, sent, translated
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
-from hostd.gateway.forwarding.masked_exchange import MaskedExchange
+from hostd.gateway.forwarding.masked_exchange import UNMASKED, MaskedExchange
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.retry_after import wait_asked_for
 from hostd.gateway.forwarding.second_answer import SecondAnswer, may_go_on, with_tool_calls
@@ -106,7 +106,8 @@ class Attempt:
         if translation is None:
             raise RetryableFailure(FallbackReason.UNFIT, f"the engine cannot be asked for {self._request.dialect}")
         self._translation = translation
-        self._masked = MaskedExchange(self._lease.mask, translation.spoken)
+        mask = self._lease.mask
+        self._masked = UNMASKED if mask is None else MaskedExchange(mask, translation.spoken)
         with self._lease:
             try:
                 return await self._exchange()

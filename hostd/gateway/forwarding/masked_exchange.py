@@ -37,3 +37,7 @@ class MaskedExchange:
     def rewrite(self) -> Rewrite | None:
         """Return what puts the data back into a stream; None where none is to be put back."""
         return None if self._mask is None else STREAMS[self._spoken](self._mask).feed
+
+
+UNMASKED = MaskedExchange(None, Dialect.OPENAI_CHAT)
+"""Leaves all as it is, in any dialect."""

@@ -5,6 +5,7 @@ line; that costs more than all that is known of an answer beforehand, which is i
 """
 
 from functools import lru_cache
+from http import HTTPStatus
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
@@ -20,8 +21,11 @@ _COPIED = 64 * 1024
 class ModelAnswer(web.StreamResponse):
     """An answer of status 200 below a head of *lines*, each with its line end."""
 
-    def __init__(self, lines: str) -> None:
-        super().__init__()
+    # Instead of those that aiohttp sets for each response, which it would read when it prepares one.
+    _status = HTTPStatus.OK.value
+    _reason = HTTPStatus.OK.phrase
+
+    def __init__(self, lines: str) -> None:  # as above
         self._lines = lines
         self._writer: AbstractStreamWriter | None = None
 
