@@ -106,8 +106,7 @@ class Attempt:
         if translation is None:
             raise RetryableFailure(FallbackReason.UNFIT, f"the engine cannot be asked for {self._request.dialect}")
         self._translation = translation
-        mask = self._lease.mask
-        self._masked = UNMASKED if mask is None else MaskedExchange(mask, translation.spoken)
+        self._masked = UNMASKED if (mask := self._lease.mask) is None else MaskedExchange(mask, translation.spoken)
         with self._lease:
             try:
                 return await self._exchange()
