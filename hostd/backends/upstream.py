@@ -36,6 +36,7 @@ from hostd.privacy.masking import Mask
 log = structlog.get_logger()
 
 _MOST_TOLD = 64
+_FREE = Price()
 
 
 class Upstream(ABC):
@@ -141,11 +142,12 @@ class Lease:
         `thinking` holds where the request says nothing of it; `thinks_instead` is what is asked of the model where that is not what
         was wished. `mask` replaces private data in what is sent to it.
         """
+        profile = upstream.profile
         self.http = http
         self.endpoint = endpoint
-        self.limits = upstream.profile.limits
-        self.repair = upstream.profile.repair
-        self.price = price_of(upstream.profile, upstream.variant) or Price()
+        self.limits = profile.limits
+        self.repair = profile.repair
+        self.price = price_of(profile, upstream.variant) or _FREE
         self.died_within = died_within
         self.prompt: PromptProgress | None = None
         self.request_id = ""
@@ -156,7 +158,7 @@ class Lease:
         self.conversation = UNKNOWN
         self._pinned = False
         self.left_out: tuple[str, ...] = ()
-        self.thinking = upstream.profile.thinking
+        self.thinking = profile.thinking
         self.thinks_instead = ""
         self.mask: Mask | None = None
         self.passed_headers: Mapping[str, str] = {}
@@ -178,11 +180,12 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._upstream.in_flight -= 1
-        self._upstream.leases.discard(self)
-        self._upstream.done(self, given_up=kind is not None)
-        if not self._upstream.in_flight and self.measures:
-            self._upstream.rested()
+        upstream = self._upstream
+        upstream.in_flight -= 1
+        upstream.leases.discard(self)
+        upstream.done(self, given_up=kind is not None)
+        if not upstream.in_flight and self.measures:
+            upstream.rested()
 
     @property
     def stays_here(self) -> bool:

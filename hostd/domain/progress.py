@@ -1,11 +1,14 @@
 """Progress of requests in an engine, as servers report it: tokens of prompts read, and tokens generated."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class PromptProgress:
-    """How much of a prompt has been read, in tokens; *total* includes what was found in the prompt cache."""
+class PromptProgress(NamedTuple):
+    """How much of a prompt has been read, in tokens; *total* includes what was found in the prompt cache.
+
+    A tuple, since one is made for each request.
+    """
 
     read: int
     total: int

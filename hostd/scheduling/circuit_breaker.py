@@ -70,6 +70,7 @@ class CircuitBreaker:
     probes_failed: int = 0
     _closed_at: float = float("-inf")
     _slices: deque[_Slice] = field(default_factory=deque)
+    _slice_ends: float = float("-inf")
 
     @property
     def admits(self) -> bool:
@@ -155,8 +156,9 @@ class CircuitBreaker:
         self.opened += 1
 
     def _slice(self, now: float) -> _Slice:
-        number = int(now // _SLICE)
-        if not self._slices or self._slices[-1].number < number:
+        if now >= self._slice_ends or not self._slices:
+            number = int(now // _SLICE)
+            self._slice_ends = (number + 1) * _SLICE
             self._slices.append(_Slice(number))
             self._forget(now)
         return self._slices[-1]

@@ -66,7 +66,7 @@ class EngineController:
             model.idle_since = self._context.now
             self.admission.changed()
             name, at = ("idle", model.name), self._context.now + self.warm_policy.idle_limit(model)
-            if not self.warm_policy.stays(model) and at < self._context.deadlines.at(name):
+            if at < self._context.deadlines.at(name) and not self.warm_policy.stays(model):
                 # A later one need not be set, however many requests pass: when it passes, it is looked at again (`idle_deadline`).
                 self._context.deadlines.set(name, at)
 

@@ -50,15 +50,12 @@ class MemoryAdmission:
         self.candidates = EvictionCandidates(models, context, ledger, warm_policy)
         self._commands = commands
         self._pending: dict[str, PendingLoad] = {}
+        self.pending: Collection[PendingLoad] = self._pending.values()
+        """The loads that wait for their memory, at any time."""
         self._reported_short: dict[str, tuple[str, Bytes]] = {}
         self._stale = False
         self.cards_closed = False
         """Whether loads on cards wait: the machine is about to sleep."""
-
-    @property
-    def pending(self) -> Collection[PendingLoad]:
-        """The loads that wait for their memory."""
-        return self._pending.values()
 
     def request(self, model: ModelState, why: str) -> None:
         """Have *model* loaded as soon as there is memory; at once where no memory is counted."""

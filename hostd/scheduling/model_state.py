@@ -125,9 +125,9 @@ class ModelState:
     @property
     def variant(self) -> Variant | None:
         """The variant that answers for the model, or would if it was asked now; None where it has none."""
-        option = self.option or next(iter(self.options), None)
+        option, variants = self.option or (self.options[0] if self.options else None), self.profile.variants
         number = 0 if option is None else option.variant
-        return self.profile.variants[number] if number < len(self.profile.variants) else None
+        return variants[number] if number < len(variants) else None
 
     @property
     def price(self) -> Price | None:
@@ -163,14 +163,19 @@ class ModelState:
     @property
     def capacity(self) -> int:
         """How many requests the model serves at once: what the owner allows, within what the engine decodes together."""
-        return min(self.profile.limits.max_concurrent, self.slots)
+        most = self.profile.limits.max_concurrent
+        return most if most < self.slots else self.slots  # noqa: FURB136 - asked twice for each request, and a call costs more
 
     @property
     def has_free_slot(self) -> bool:
         """Whether one more request could be served now, unless the model is closed to new ones."""
-        sound = self.state is State.READY and not self.suspected_dead and not self.unproven
-        takes = sound and self.breaker.admits
-        return takes and len(self.serving) < self.capacity and (self.limited_until is None or not self.limited)
+        return (
+            self.state is State.READY
+            and not (self.suspected_dead or self.unproven)
+            and self.breaker.admits
+            and len(self.serving) < self.capacity
+            and (self.limited_until is None or not self.limited)
+        )
 
     def accepts(self, request: RequestState) -> bool:
         """Return whether *request* may be served now."""
@@ -188,7 +193,7 @@ class ModelState:
     @property
     def idle(self) -> bool:
         """Whether no request is served and none waits."""
-        return not self.serving and not self.queue and not self.awaiting_cause and not self.awaiting_budget
+        return not (self.serving or self.queue.by_age or self.awaiting_cause or self.awaiting_budget)
 
     @property
     def is_starting(self) -> bool:

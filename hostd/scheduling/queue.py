@@ -33,20 +33,24 @@ MOST_AT_ONCE = 64
 
 
 class RequestQueue:
-    """Waiting requests in the order in which they are served; adding, removing, the head and a place take O(log n)."""
+    """Waiting requests in the order in which they are served; adding, removing, the head and a place take O(log n).
+
+    *by_age* has them by ticket, the one that has waited longest first. It is for reading: whether it is empty is asked several
+    times for each request.
+    """
 
     def __init__(self) -> None:
         self._classes = {priority: ClientTurns() for priority in Priority}
-        self._by_age: OrderedDict[str, RequestState] = OrderedDict()
+        self.by_age: OrderedDict[str, RequestState] = OrderedDict()
         self._in_time: OrderedDict[str, RequestState] = OrderedDict()
         self._times: list[float] = []
         self._in_order = 0
 
     def __len__(self) -> int:
-        return len(self._by_age)
+        return len(self.by_age)
 
     def __contains__(self, ticket_id: str) -> bool:
-        return ticket_id in self._by_age
+        return ticket_id in self.by_age
 
     def __iter__(self) -> Iterator[RequestState]:
         """Yield the requests in order, as if none had aged; the queue must not change meanwhile."""
@@ -57,7 +61,7 @@ class RequestQueue:
         """Add a request behind those of its class and client; with *first* in front of its class, as one that is tried again."""
         self._classes[request.ticket.priority].push(request, first=first)
         # In the order of `since`, which is the time of the push: whoever is tried again has waited elsewhere.
-        self._by_age[request.ticket.id] = self._in_time[request.ticket.id] = request
+        self.by_age[request.ticket.id] = self._in_time[request.ticket.id] = request
         insort(self._times, request.since)
         self._put_late_ones_last(request.since)
 
@@ -72,7 +76,7 @@ class RequestQueue:
         self._remove(request.ticket.id, served=True)
 
     def _remove(self, ticket_id: str, *, served: bool) -> RequestState | None:
-        request = self._by_age.pop(ticket_id, None)
+        request = self.by_age.pop(ticket_id, None)
         if request is None:
             return None
         self._in_time.pop(ticket_id, None)
@@ -83,11 +87,11 @@ class RequestQueue:
 
     def get(self, ticket_id: str) -> RequestState | None:
         """Return a waiting request, or None where it does not wait here."""
-        return self._by_age.get(ticket_id)
+        return self.by_age.get(ticket_id)
 
     def oldest(self) -> RequestState | None:
         """Return the request that has waited longest, or None where none waits."""
-        return next(iter(self._by_age.values()), None)
+        return next(iter(self.by_age.values()), None)
 
     def next(self, now: float, prefers: Prefers | None = None) -> RequestState | None:
         """Return the request that is served next, without removing it; of those whose turn it is alike, one that it *prefers*."""
@@ -101,7 +105,7 @@ class RequestQueue:
 
     def position(self, ticket_id: str) -> int:
         """Return the place of a waiting request, counting from 1, as if none had aged."""
-        request, ahead = self._by_age[ticket_id], 0
+        request, ahead = self.by_age[ticket_id], 0
         for priority, requests in self._classes.items():
             if priority is request.ticket.priority:
                 break

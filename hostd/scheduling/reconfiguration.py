@@ -39,6 +39,8 @@ class Reconfiguration:
         self._removing: set[str] = set()
         self._relaunching: set[str] = set()
         self._early_options: dict[str, LoadOptionsChanged] = {}
+        self.pending = False
+        """Whether models wait to become idle, so that they can change or go; as `advance` has found it last."""
 
     def apply(self, profiles: Mapping[str, Profile], relaunch: Collection[str] = ()) -> None:
         """Make *profiles* the models that there are, as far as they are idle; `advance` sees to the rest.
@@ -68,13 +70,9 @@ class Reconfiguration:
             self._explain_pin(model, "asked")
             self._engines.replan()
 
-    @property
-    def pending(self) -> bool:
-        """Whether models wait to become idle, so that they can change or go."""
-        return bool(self._changing or self._removing)
-
     def advance(self) -> None:
         """Go on with the models that have become idle since; to be called after each event."""
+        self.pending = bool(self._changing or self._removing)
         if not self.pending:
             return
         for name, profile in list(self._changing.items()):
@@ -90,6 +88,7 @@ class Reconfiguration:
             for kind in _DEADLINES:
                 self._context.deadlines.cancel((kind, name))
             self._context.effects.append(Remove(name))
+        self.pending = bool(self._changing or self._removing)
         if gone:
             self._engines.replan()
 

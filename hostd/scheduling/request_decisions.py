@@ -18,7 +18,7 @@ def routed(model: ModelState, request: RequestState) -> Routed:
         request.queued * 1000,
         model.capacity,
         len(model.serving),
-        len(model.queue),
+        len(model.queue.by_age),
         request.ticket.route.why if request.attempt == 1 else "",
     )
 

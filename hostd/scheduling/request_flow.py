@@ -66,24 +66,28 @@ class RequestFlow:
     def admit(self, ticket: Ticket, now: float) -> tuple[Serve, Routed] | None:
         """Serve *ticket* if its first target has a free slot and no queue; otherwise return None, having changed nothing."""
         model = self._models[ticket.route.targets[0].model]
-        closed = self._engines.closing or self.suspects or model.closed_to_new_since is not None
-        if self.spending.concerns(model, ticket) and self.spending.excess(model, ticket, now) is not None:
+        if self._engines.closing or self.suspects.by_digest or model.closed_to_new_since is not None:
             return None
-        if closed or model.queue or not model.has_free_slot:
+        if model.queue.by_age or not model.has_free_slot or self.spending.excess(model, ticket, now) is not None:
             return None
-        self._context.begin(now)
+        self._context.now = now
         return self._serve(model, self._entered(ticket, model))
 
     def finish(self, ticket_id: str, seconds: float, now: float, sums: AnswerSums | None = None) -> bool:
         """End a served request if that frees a slot which nothing waits for; otherwise return False, having changed nothing."""
         model = self.model_of.get(ticket_id)
-        if model is None or model.queue or model.state is not State.READY or model.closed_to_new_since is not None:
+        if (
+            model is None
+            or model.queue.by_age
+            or model.state is not State.READY
+            or model.closed_to_new_since is not None
+        ):
             return False
         if self._engines.admission.pending:  # an idle model may be evicted
             return False
         if model.breaker.state is not BreakerState.CLOSED or ticket_id in self.spending.in_flight:
             return False
-        self._context.begin(now)
+        self._context.now = now
         model.breaker.answered(ticket_id, now)
         model.learn_service(seconds)
         del self.model_of[ticket_id], model.serving[ticket_id]
@@ -114,7 +118,7 @@ class RequestFlow:
         expires = now + model.profile.limits.total_timeout
         if ticket.deadline is not None:
             expires = min(expires, ticket.deadline)
-        return RequestState(ticket, arrived=now, expires=expires, reason=ticket.route.reason, since=now)
+        return RequestState(ticket, now, expires, reason=ticket.route.reason, since=now)
 
     def _join(self, request: RequestState) -> None:
         """Have a request served by its target, or wait for it, or move on where the target cannot take it."""
@@ -164,7 +168,8 @@ class RequestFlow:
         model.breaker.served(ticket.id)
         model.keep_alive_hint = ticket.keep_alive
         # The part of its wait that lay before the model became ready.
-        request.loaded += max(0.0, model.ready_at - request.since)
+        if model.ready_at > request.since:
+            request.loaded += model.ready_at - request.since
         request.queued += now - request.since
         model.serving[ticket.id] = request
         self.model_of[ticket.id] = model

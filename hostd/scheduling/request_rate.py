@@ -16,12 +16,9 @@ class RequestRate:
 
     def add(self, now: float) -> None:
         """Count one request at *now*."""
-        self.count = self._decayed(now) + 1.0
+        self.count = self.count * exp((self.at - now) / MEMORY) + 1.0
         self.at = now
 
     def rate(self, now: float) -> float:
         """Return the requests per second that are to be expected, from the last minutes."""
-        return self._decayed(now) / MEMORY
-
-    def _decayed(self, now: float) -> float:
-        return self.count * exp((self.at - now) / MEMORY) if self.count else 0.0
+        return self.count * exp((self.at - now) / MEMORY) / MEMORY

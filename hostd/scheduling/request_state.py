@@ -1,6 +1,6 @@
 """A request on its way along its route."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Target, Ticket
@@ -40,7 +40,7 @@ class RequestState:
     waiting_for_load: bool = False
     retried: bool = False
     suspect: bool = False
-    faults: list[float] = field(default_factory=list)
+    faults: tuple[float, ...] = ()
 
     @property
     def target(self) -> Target:

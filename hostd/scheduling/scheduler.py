@@ -166,7 +166,7 @@ class Scheduler:
     @property
     def refuses_by_digest(self) -> bool:
         """Whether requests are refused by their digest now, so that tickets should have one."""
-        return bool(self._requests.suspects)
+        return bool(self._requests.suspects.by_digest)
 
     def admit(self, ticket: Ticket, now: float) -> tuple[Serve, Routed] | None:
         """Serve *ticket* at once as `handle` would for `Arrived`, where that is all that follows; None: ask `handle`."""

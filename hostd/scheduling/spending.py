@@ -165,16 +165,12 @@ class Spending:
             default=0.0,
         )
 
-    def concerns(self, model: ModelState, ticket: Ticket) -> bool:
-        """Return whether anything limits what *ticket* may use up at *model*."""
-        return bool(ticket.accounts) or (model.provider is not None and model.provider in self.budgets)
-
     def excess(self, model: ModelState, ticket: Ticket, now: float, *, again: bool = False) -> Excess | None:
         """Return why *ticket* may not be sent to *model*; None where it may. *again* says that it was counted as a request before.
 
         Of several limits, the one that holds the longest decides.
         """
-        if not self.concerns(model, ticket):
+        if not ticket.accounts and (not self.budgets or model.provider not in self.budgets):
             return None
         price = model.price
         found = [

@@ -44,23 +44,20 @@ class Suspect:
 
 
 class Suspects:
-    """The digests that are remembered; `RequestFlow` alone writes it."""
+    """What is remembered, *by_digest*; `RequestFlow` alone writes it."""
 
     def __init__(self) -> None:
-        self._by_digest: dict[str, Suspect] = {}
-
-    def __len__(self) -> int:
-        return len(self._by_digest)
+        self.by_digest: dict[str, Suspect] = {}
 
     def known(self, digest: str, now: float) -> Suspect | None:
         """Return what is remembered of *digest*."""
-        found = self._by_digest.get(digest)
+        found = self.by_digest.get(digest)
         return None if found is None or found.until <= now else found
 
     def refusal(self, request: RequestState, digest: str | None, now: float) -> RequestError | None:
         """Return the error for a request that crashed an engine; None where it may be served, as a suspect perhaps."""
-        self._by_digest = {each: record for each, record in self._by_digest.items() if record.until > now}
-        known = None if digest is None else self._by_digest.get(digest)
+        self.by_digest = {each: record for each, record in self.by_digest.items() if record.until > now}
+        known = None if digest is None else self.by_digest.get(digest)
         request.suspect = known is not None
         if known is None or not known.why:
             return None
@@ -77,10 +74,10 @@ class Suspects:
         known = self.known(digest, now)
         engines = 1 if known is None else known.engines + 1
         suspect = Suspect(engines, now + REFUSED_FOR, why if certain or engines >= ENGINES else "")
-        self._by_digest.pop(digest, None)
-        if len(self._by_digest) >= MOST_REMEMBERED:
-            del self._by_digest[next(iter(self._by_digest))]
-        self._by_digest[digest] = suspect
+        self.by_digest.pop(digest, None)
+        if len(self.by_digest) >= MOST_REMEMBERED:
+            del self.by_digest[next(iter(self.by_digest))]
+        self.by_digest[digest] = suspect
         return suspect
 
     def charge_crash(self, model: ModelState, event: EngineFailed, context: DecisionContext) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ class TargetChoice:
     def failed(self, request: RequestState, reason: FallbackReason) -> None:
         """Note that its target has failed *request* for *reason*."""
         if reason in OWN_FAULTS:
-            request.faults.append(_price(self._models[request.target.model]))
+            request.faults += (_price(self._models[request.target.model]),)
 
     def spared(self, request: RequestState) -> str | None:
         """Return the next model that *request* is not sent to because it costs more than those that have failed it."""

@@ -77,7 +77,8 @@ class WarmSetPolicy:
 
         A hint may only prolong the stay: no client decides for all others that the next one has to wait for a load.
         """
-        return max(model.profile.warm.keep_alive, model.keep_alive_hint or 0.0)
+        own, hint = model.profile.warm.keep_alive, model.keep_alive_hint
+        return own if hint is None or hint < own else hint
 
     def in_order(self) -> list[ModelState]:
         """Return the models of the warm set, the most valuable first: pinned ones, by priority, by the cost of waits, by name."""

@@ -89,7 +89,10 @@ class Instance(Upstream):
     @property
     def variant(self) -> Variant:
         """The variant that is served, was last, or would be."""
-        return self._run.variant if self._run is not None else best_variant(self.variants)
+        run = self._run
+        if run is None:
+            return best_variant(self.variants)
+        return run.variant if run.prepared is None else run.prepared.variant
 
     @property
     def option(self) -> LoadOption | None:
@@ -123,7 +126,8 @@ class Instance(Upstream):
         Raises:
             EngineError: It is not running: it ended between the scheduler's decision and now.
         """
-        server = self.server
+        run = self._run
+        server = None if run is None else run.server
         if server is None:
             raise EngineError(f"the engine of '{self.name}' is not running")
         return Lease(self, server.backend, server.http, server.launch.endpoint, server.died_within)
@@ -182,8 +186,9 @@ class Instance(Upstream):
 
     def prompt_sent(self, lease: Lease, tokens: int) -> None:
         """Note about how many tokens the prompt of the request that holds *lease* has."""
-        if (monitor := self._monitor) is not None:
-            monitor.expect(lease, tokens)
+        run = self._run
+        if run is not None and run.monitor is not None:
+            run.monitor.expect(lease, tokens)
 
     def prompt_progress(self, lease: Lease, progress: PromptProgress) -> None:
         """Note how much of the prompt of the request that holds *lease* has been read."""
@@ -208,7 +213,7 @@ class Instance(Upstream):
 
     def answered(self, lease: Lease, sums: AnswerSums) -> None:
         """Note that the request that holds *lease* was answered, and what that took."""
-        if (held := self._in_slots.pop(lease, None)) is not None and lease.slot is not None:
+        if self._in_slots and (held := self._in_slots.pop(lease, None)) is not None and lease.slot is not None:
             held.answered(lease.slot, sums)
 
     def suspect(self) -> None:
@@ -218,15 +223,17 @@ class Instance(Upstream):
 
     def begun(self) -> None:
         """Note that a request is in flight where none was."""
-        if (monitor := self._monitor) is not None:
-            monitor.begun()
+        run = self._run
+        if run is not None and run.monitor is not None:
+            run.monitor.begun()
 
     def done(self, lease: Lease, *, given_up: bool) -> None:
         """Note that the request that held *lease* is over, and whether it was *given_up* before its answer was complete."""
-        if (held := self._in_slots.pop(lease, None)) is not None and lease.slot is not None:
+        if self._in_slots and (held := self._in_slots.pop(lease, None)) is not None and lease.slot is not None:
             held.given_up(lease.slot)
-        if (monitor := self._monitor) is not None:
-            monitor.done(lease, given_up=given_up)
+        run = self._run
+        if run is not None and run.monitor is not None:
+            run.monitor.done(lease, given_up=given_up)
 
     def rested(self) -> None:
         """Note that the last request in flight is done: now and then the moment to measure what the engine holds."""

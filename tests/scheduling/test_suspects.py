@@ -226,6 +226,6 @@ def test_the_memory_of_suspects_is_bounded() -> None:
     suspects = Suspects()
     for number in range(MOST_REMEMBERED + 10):
         suspects.charge(str(number), 0.0, "it crashed", certain=True)
-    assert MOST_REMEMBERED == len(suspects)
+    assert MOST_REMEMBERED == len(suspects.by_digest)
     assert suspects.known("9", 0.0) is None
     assert suspects.known("10", 0.0) is not None

@@ -8,6 +8,8 @@ beginning to the first token, whatever progress there is. At all times the whole
 from hostd.domain.profile import Limits
 from hostd.domain.reason import FallbackReason
 
+_NEVER = float("inf")
+
 
 class AttemptLimits:
     """The limits of one attempt that began at *now* and has so many seconds *left* of the request's whole time.
@@ -20,13 +22,15 @@ class AttemptLimits:
         self._limits = limits
         self._end = now + left
         self._sign_at = now
-        self._prefill_end = float("inf") if limits.prefill_timeout is None else now + limits.prefill_timeout
+        self._prefill_end = _NEVER if limits.prefill_timeout is None else now + limits.prefill_timeout
 
     @property
     def due(self) -> float:
         """When a limit will have passed unless there is progress."""
-        limit = self._sign_at + self._patience
-        return min(self._end, limit if self.began_answer else min(limit, self._prefill_end))
+        limit, end = self._sign_at + self._patience, self._end
+        if not self.began_answer and self._prefill_end < end:
+            end = self._prefill_end
+        return limit if limit < end else end  # noqa: FURB136 - asked for each request, and a call costs more
 
     @property
     def reason(self) -> FallbackReason:

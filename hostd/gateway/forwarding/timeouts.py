@@ -39,7 +39,7 @@ class TimeoutMonitor:
     """Looks at everything that is due, on one timer."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._timed: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
         # Kept beside the timer, which cannot be asked: uvloop's has no time once that has come.
@@ -58,7 +58,7 @@ class TimeoutMonitor:
     def expect(self, due: float) -> None:
         """See that the timer goes off at *due* or before."""
         if self._timer is None:
-            self._looked = self._loop.time()
+            self._looked = self.loop.time()
             self._set(min(due, self._looked + TICK))
         elif self._when > due:
             self._timer.cancel()
@@ -66,10 +66,10 @@ class TimeoutMonitor:
 
     def _set(self, when: float) -> None:
         self._when = when
-        self._timer = self._loop.call_at(when, self._look, when)
+        self._timer = self.loop.call_at(when, self._look, when)
 
     def _look(self, when: float) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         if now - when > LATE:
             # Part of it may have been idle time, which harms nobody.
             for timed in tuple(self._timed):
@@ -100,7 +100,7 @@ class AttemptTimeout:
         self.read_too_long = False
         self._timeouts = timeouts
         self._sign = sign
-        self._loop = asyncio.get_running_loop()
+        self._loop = timeouts.loop
         self._limits = AttemptLimits(limits, self._loop.time(), left)
         self.due = self._limits.due
         self._task: asyncio.Task[object] | None = None
@@ -109,7 +109,8 @@ class AttemptTimeout:
         self._asking: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
-        self._task = asyncio.current_task()
+        # Named, since else the running loop is looked for.
+        self._task = asyncio.current_task(self._loop)
         if self._task is not None:
             self._cancelling = self._task.cancelling()
         self._timeouts.begin(self)

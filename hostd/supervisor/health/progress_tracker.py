@@ -64,7 +64,9 @@ class ProgressTracker:
 
     def received(self, now: float) -> None:
         """Note that something of an answer arrived."""
-        self._token_at = self.alive_at = max(now, self._token_at)
+        if now > self._token_at:  # noqa: PLR1730 - called for each request, and a call of max costs more
+            self._token_at = now
+        self.alive_at = self._token_at
         self.is_still = False
 
     def expect(self, request: Hashable, tokens: int) -> None:
