@@ -178,13 +178,15 @@ class RecordWriter(Sink):
                 self._wake.wait()
 
     def _drain(self, writer: "_Writer") -> bool:
-        """Write all entries that wait; return whether that succeeded."""
+        """Write the entries that wait now; return whether that succeeded. Those that come meanwhile are gathered again."""
+        left = len(self._waiting)
         while writer.flush():
-            if not self._waiting:
+            if not left:
                 return True
+            most = min(left, _BATCH)
             # They are on one of the two lists at any time, since no other thread runs between the two ends of this step.
-            most = min(len(self._waiting), _BATCH)
             writer.batch.extend(islice(iter(self._waiting.popleft, None), most))
+            left -= most
         return False
 
     def _tell(self, event: str, **more: object) -> None:

@@ -68,6 +68,17 @@ def test_has_no_column_for_what_was_said(tmp_path: Path) -> None:
     assert [("ab" + "x" * 62,), (None,)] == rows(path, "SELECT client FROM requests")
 
 
+def test_keeps_what_is_known_of_each(tmp_path: Path) -> None:
+    """Also where nothing is known of its neighbours in the batch, in the order that they came in."""
+    path = tmp_path / "ledger.sqlite"
+    said = [None if at % 3 else f"talk {at}" for at in range(200)]
+    with closing(Database(path)) as ledger:
+        ledger.write([request(float(at), session=each) for at, each in enumerate(said)])
+        ledger.write([request(200.0), request(201.0, client="agent", cost=0.0)])
+    assert [*enumerate(said), (200, None), (201, None)] == rows(path, "SELECT at, session FROM requests ORDER BY rowid")
+    assert [(201, "agent", 0.0)] == rows(path, "SELECT at, client, cost_usd FROM requests WHERE cost_usd IS NOT NULL")
+
+
 def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     """One row that cannot be kept leaves none of its batch behind, and the next batch is kept."""
     path = tmp_path / "ledger.sqlite"

@@ -12,7 +12,7 @@ import structlog
 
 from hostd.domain.reason import ExitClass
 from hostd.scheduling.model_decisions import FailureHandled, LoadStarted, MemoryGranted, ModelReady, WakeStarted
-from hostd.telemetry.database import Database, RetentionBounds
+from hostd.telemetry.database import Database, Entry, RetentionBounds
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.record_writer import RecordWriter
 from tests.stage import until
@@ -52,6 +52,26 @@ async def test_keeps_what_comes(tmp_path: Path) -> None:
     await closed(records)
     assert [float(at) for at in range(1, 5000)] == kept(path)
     assert f"<RecordWriter {path}: 0 waiting, 0 dropped>" == repr(records)
+
+
+async def test_writes_less_often_where_that_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in a second where a transaction takes a moment; all that came meanwhile is in the next one."""
+    path, write, batches = tmp_path / "ledger.sqlite", Database.write, []
+
+    def slow(database: Database, entries: list[Entry]) -> None:
+        batches.append(len(entries))
+        write(database, entries)
+        time.sleep(0.03)
+
+    monkeypatch.setattr(Database, "write", slow)
+    records = RecordWriter(path)
+    records.start()
+    for at in range(80):
+        records.finished(request(NOW + at))
+        await asyncio.sleep(0.01)
+    await closed(records)
+    assert 3 >= len(batches)
+    assert [float(at) for at in range(80)] == kept(path)
 
 
 async def test_keeps_nothing_unless_it_is_told_to(tmp_path: Path) -> None:
