@@ -61,9 +61,12 @@ class Phase(IntEnum):
 
 
 class ClientConnection(RequestHandler):
-    """A connection that knows what it waits for and since when, so that `Connections` can close it."""
+    """A connection that knows what it waits for and since when, so that `Connections` can close it.
 
-    __slots__ = ("_head_since", "_heads", "_mark", "_opened_at", "_refused_head", "by_name", "peer")
+    *resolved* is what the server has found out about the head of its last request, which the next one may repeat.
+    """
+
+    __slots__ = ("_head_since", "_heads", "_mark", "_opened_at", "_refused_head", "by_name", "peer", "resolved")
 
     def __init__(self, server: Server, **options: Any) -> None:
         # A body stays packed until it is known how large it may become.
@@ -72,6 +75,7 @@ class ClientConnection(RequestHandler):
         super().__init__(server, keepalive_timeout=IDLE_TIME, auto_decompress=False, **options)
         self.peer = ""
         self.by_name = True
+        self.resolved: object = None
         self._opened_at = self._loop.time()
         self._head_since: float | None = None
         self._mark = (_UNSENT, 0, 0.0)
@@ -102,10 +106,8 @@ class ClientConnection(RequestHandler):
     def _take_repeated(self, data: bytes) -> bool:
         """Take the request that *data* is, if its head was parsed before; return whether it is."""
         waiter = self._waiter
-        if waiter is None or waiter.done() or self._messages or self._close or self._force_close:
-            return False
-        found = self._heads.request_in(data)
-        if found is None:
+        waits = waiter is not None and not waiter.done() and not (self._messages or self._close or self._force_close)
+        if not waits or waiter is None or (found := self._heads.request_in(data)) is None:
             return False
         self._request_count += 1
         self._messages.append(found)

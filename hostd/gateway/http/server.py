@@ -5,8 +5,9 @@ It stands on aiohttp's bare server. A dozen fixed paths need no router, and what
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import NamedTuple
 
 import structlog
 from aiohttp import web
@@ -17,12 +18,13 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from hostd.descriptor_limit import current
 from hostd.dialects import registry
+from hostd.dialects.base import Dialect
 from hostd.domain.errors import Bug, HostdError, RequestError
 from hostd.domain.principal import Principal
 from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.budgets import BudgetHandlers, BudgetServices
-from hostd.gateway.context import AppContext, RequestContext, Route
+from hostd.gateway.context import AppContext, Handler, RequestContext, Route
 from hostd.gateway.costs import CostHandlers
 from hostd.gateway.dashboard.handlers import DashboardHandlers
 from hostd.gateway.events.handlers import EventHandlers
@@ -89,6 +91,18 @@ def make_server(app: AppContext) -> "HttpServer":
     return server
 
 
+class _Resolved(NamedTuple):
+    """What requests with *headers* that *origin_check* has admitted ask for, and the lines *fixed* of their answers' heads."""
+
+    headers: Mapping[str, str]
+    origin_check: OriginCheck
+    path: str
+    dialect: Dialect
+    fixed: str
+    handler: Handler
+    name: str
+
+
 class HttpServer:
     """Finds the handler of a request, and turns whatever that raises into an error answer, with the headers of the trace."""
 
@@ -128,19 +142,20 @@ class HttpServer:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Return the answer to *request*, whatever happens."""
-        trace = RequestTrace(request_id(request.headers), fixed=cors.SAFE)
-        path = self._routes.route(request.path)
-        dialect = registry.dialect_of(path, request.headers)
+        headers = request.headers
+        trace = RequestTrace(request_id(headers), fixed=cors.SAFE)
+        resolved = self._resolved(request)
+        if resolved is None:
+            path = self._routes.route(request.path)
+            dialect = registry.dialect_of(path, headers)
+        else:
+            path, dialect, trace.fixed = resolved.path, resolved.dialect, resolved.fixed
         try:
-            if (origin := self._admit(request)) is not None:
-                trace.fixed = cors.readable_by(origin)
-            if request.method == "OPTIONS":
-                return self._options(request, path, trace)
-            if self._keys is not None and self._keys.is_due:
-                await self._keys.look()
-            principal = identify(request.headers) if self._keys is None else _by_key(self._keys, request, path)
-            handler, name = self._routes.find(path, request.method)
-            response = await handler(RequestContext(request, trace, principal, dialect, name))
+            if resolved is None and (preflight := self._admitted(request, path, trace)) is not None:
+                return preflight
+            principal = identify(headers) if self._keys is None else await _by_key(self._keys, request, path)
+            resolved = resolved or self._resolve(request, path, dialect, trace.fixed)
+            response = await resolved.handler(RequestContext(request, trace, principal, dialect, resolved.name))
         except HostdError as error:
             response = error_responses.response(error, dialect, trace)
             if path in registry.PATHS:
@@ -174,6 +189,37 @@ class HttpServer:
             response.headers.update(trace.headers())
         return response
 
+    def _resolved(self, request: web.BaseRequest) -> "_Resolved | None":
+        """Return what was found out about the head of *request* when its connection's last one had it; None where it had not."""
+        connection = request.protocol
+        before = connection.resolved if isinstance(connection, ClientConnection) else None
+        if not isinstance(before, _Resolved) or before.headers is not request.headers:
+            return None
+        # Another check is in force since a reload, perhaps with another prefix of the paths.
+        return before if before.origin_check is self._origin_check else None
+
+    def _resolve(self, request: web.BaseRequest, path: str, dialect: Dialect, fixed: str) -> "_Resolved":
+        """Return what the head of *request*, which is admitted, asks for, and keep it for those that repeat it.
+
+        Raises:
+            RequestError: Nothing answers it.
+        """
+        found = self._routes.find(path, request.method)
+        resolved = _Resolved(request.headers, self._origin_check, path, dialect, fixed, *found)
+        if isinstance(request.protocol, ClientConnection):
+            request.protocol.resolved = resolved
+        return resolved
+
+    def _admitted(self, request: web.BaseRequest, path: str, trace: RequestTrace) -> web.Response | None:
+        """Return the answer if *request* only asks what a page may do, None for another one that may go on.
+
+        Raises:
+            RequestError: It may not.
+        """
+        if (origin := self._admit(request)) is not None:
+            trace.fixed = cors.readable_by(origin)
+        return self._options(request, path, trace) if request.method == "OPTIONS" else None
+
     def _admit(self, request: web.BaseRequest) -> str | None:
         """Return the origin of the page that asks, None for a program."""
         protocol = request.protocol
@@ -195,8 +241,10 @@ class HttpServer:
         return web.Response(status=204, headers=headers)
 
 
-def _by_key(keys: KeyRing, request: web.BaseRequest, path: str) -> Principal:
+async def _by_key(keys: KeyRing, request: web.BaseRequest, path: str) -> Principal:
     """Return the sender of *request*, which is answered at *path*; raises as `KeyRing.identify` does."""
+    if keys.is_due:
+        await keys.look()
     protocol = request.protocol
     peer = (protocol.peer if protocol.by_name else None) if isinstance(protocol, ClientConnection) else ""
     return keys.identify(request.headers, path, peer=peer)

@@ -5,13 +5,17 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
 from hostd.dialects import registry
 from hostd.domain.server_settings import ServerSettings
+from hostd.gateway.context import RequestContext
+from hostd.gateway.http.server import HttpServer, connections_to
 from hostd.gateway.inference import InferenceHandlers
 from tests.conftest import OpenDaemon
 from tests.gateway.forwarding.test_request_trace import HEADERS
+from tests.gateway.http.test_connection import Wire
 from tests.stage import CHAT, Stage, make_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -226,3 +230,32 @@ async def test_a_request_that_is_not_understood_is_a_line_of_the_log(stage: Stag
     ]
     assert 2 == len(found)
     assert "xyzzy" not in str(logs)
+
+
+async def test_a_reload_holds_for_requests_with_the_same_head() -> None:
+    """What was found out about a head before it counts no longer: who may ask, and what answers below which path."""
+
+    async def greet(ctx: RequestContext) -> web.StreamResponse:
+        return web.Response(text=f"{ctx.name} {len(await ctx.request.read())}")
+
+    declared = ServerSettings(hosts=("box.lan",), prefix="/ai")
+    server = HttpServer(["127.0.0.1:1"], declared, [("POST", "/hello/{name}", greet)])
+    wire = Wire(connections_to(server)())
+
+    async def asked(body: bytes) -> str:
+        wire.sent = b""
+        head = f"POST /ai/hello/you HTTP/1.1\r\nHost: box.lan\r\nOrigin: http://box.lan\r\nContent-Length: {len(body)}\r\n\r\n"
+        await wire.send(head.encode() + body)
+        assert b"\r\nAccess-Control-Allow-Origin: http://box.lan\r\n" in wire.sent or b" 403 " in wire.sent
+        return wire.sent.decode()
+
+    for body in (b"abc", b"abcd", b"abcdefghijkl"):
+        assert (await asked(body)).endswith(f"\r\n\r\nyou {len(body)}")
+    server.reconfigure(["127.0.0.1:1"], ServerSettings(hosts=("box.lan",)), None)
+    assert (await asked(b"abc")).startswith("HTTP/1.1 404 ")
+    assert (await asked(b"abc")).startswith("HTTP/1.1 404 ")
+    server.reconfigure(["127.0.0.1:1"], declared, None)
+    assert (await asked(b"abc")).startswith("HTTP/1.1 200 ")
+    server.reconfigure(["127.0.0.1:1"], ServerSettings(), None)
+    assert (await asked(b"abc")).startswith("HTTP/1.1 403 ")
+    wire.close()
