@@ -24,13 +24,14 @@ class _Search(NamedTuple):
 def contains(text: bytes, word: bytes) -> bool:
     """Return whether *word* is somewhere in *text*."""
     if len(text) < _WORTH_A_CALL:
-        return word in text
+        # `in` would first raise and drop an error, since a number might be asked for, too.
+        return text.find(word) >= 0
     search = _alone if len(text) < _LONG else _beside_others
-    if search.strstr is not None and b"\0" not in text and b"\0" not in word:
+    if search.strstr is not None and text.find(b"\0") < 0 and word.find(b"\0") < 0:
         return search.strstr(text, word) is not None
     if search.memmem is not None:
         return search.memmem(text, len(text), word, len(word)) is not None
-    return word in text
+    return text.find(word) >= 0
 
 
 class _Buffer(ctypes.Structure):

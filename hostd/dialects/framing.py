@@ -60,7 +60,7 @@ class SseFramer:
 def split_events(events: bytes) -> Iterator[bytes]:
     """Yield each of whole *events*, with its end."""
     start = 0
-    if b"\r" not in events:
+    if events.find(b"\r") < 0:
         while (at := events.find(b"\n\n", start)) >= 0:
             if at > start:
                 yield events[start : at + 2]

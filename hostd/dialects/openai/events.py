@@ -43,16 +43,18 @@ class StreamEvent(NamedTuple):
     error: object = None
 
 
+# Each look for a member of an enumeration takes as long as reading half an event.
+CHUNK, FORMAL_END = EventKind.CHUNK, EventKind.DONE
 COMMENT = StreamEvent(EventKind.COMMENT)
 _A_HEARTBEAT = StreamEvent(EventKind.HEARTBEAT)
 _BROKEN = StreamEvent(EventKind.BROKEN)
-_DONE = StreamEvent(EventKind.DONE)
+_DONE = StreamEvent(FORMAL_END)
 
 
 def read_event(event: bytes) -> StreamEvent:
     """Return what *event* is. Whatever it holds, reading it does not fail."""
-    is_one_line = event.startswith(b"data:") and event.endswith(b"\n\n") and event.count(b"\n") == 2
-    name, data = (b"", event[5:].strip()) if is_one_line and b"\r" not in event else _fields(event)
+    is_one_line = event.startswith(b"data:") and event.find(b"\n") == len(event) - 2 and event.find(b"\r") < 0
+    name, data = (b"", event[5:].strip()) if is_one_line else _fields(event)
     if data is None:
         return COMMENT
     if data == b"[DONE]":
@@ -72,8 +74,8 @@ def read_event(event: bytes) -> StreamEvent:
     if said is not None:
         return StreamEvent(EventKind.ERROR, error=said)
     if chunk.get("choices") is None:
-        return StreamEvent(EventKind.CHUNK, {**chunk, "choices": []}) if any(map(chunk.get, _SUMS)) else _A_HEARTBEAT
-    return StreamEvent(EventKind.CHUNK, chunk) if _are_sound(chunk["choices"]) else _BROKEN
+        return StreamEvent(CHUNK, {**chunk, "choices": []}) if any(map(chunk.get, _SUMS)) else _A_HEARTBEAT
+    return StreamEvent(CHUNK, chunk) if _are_sound(chunk["choices"]) else _BROKEN
 
 
 def _fields(event: bytes) -> tuple[bytes, bytes | None]:
@@ -115,12 +117,13 @@ def is_sound(choice: object) -> bool:
     """Return whether *choice* is one of a chunk that can be put together with others."""
     if not isinstance(choice, dict):
         return False
-    index = choice.get("index")
+    get = choice.get
+    index = get("index")
     return (
         (index is None or (isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 2**31))
-        and isinstance(choice.get("delta") or {}, dict)
-        and isinstance(choice.get("text") or "", str)
-        and isinstance(choice.get("finish_reason") or "", str)
+        and isinstance(get("delta") or {}, dict)
+        and isinstance(get("text") or "", str)
+        and isinstance(get("finish_reason") or "", str)
     )
 
 

@@ -14,8 +14,8 @@ from hostd.domain.progress import PromptProgress
 REQUESTED = "return_progress"
 """The member of a request that asks for these events."""
 
-_KEY = b'"prompt_progress"'
-_EVENT = re.compile(rb".+?(?:\r?\n\r?\n|\Z)", re.DOTALL)
+KEY = b'"prompt_progress"'
+"""What each such event holds."""
 # mlx-lm's ``: keepalive 512/2048``. Comments without counts come from servers that are stuck, too.
 _COMMENT = re.compile(rb"^:[^\n]*?\b(\d{1,9})/(\d{1,9})\b", re.MULTILINE)
 
@@ -37,23 +37,16 @@ class PromptReader:
         self._passes = passes
         self._seen = 0
 
-    def filter(self, events: bytes, *, begun: bool) -> bytes:
-        """Return whole *events* without those that report progress.
+    def takes(self, event: bytes, *, begun: bool) -> bool:
+        """Note *event* if it reports progress; return whether it is to be kept from the events of the answer.
 
-        Once the answer has *begun*, a client that asked for them gets them in their place.
+        Once the answer has *begun*, a client that asked for reports gets them among those.
         """
-        if _KEY not in events:
-            return events
-        kept = []
-        for event in _EVENT.findall(events):
-            if _KEY in event and self._is_report(event):
-                if not self._passes:
-                    continue
-                if not begun:
-                    self.passed += event
-                    continue
-            kept.append(event)
-        return b"".join(kept)
+        if event.find(KEY) < 0 or not self._is_report(event):
+            return False
+        if self._passes and not begun:
+            self.passed += event
+        return not (self._passes and begun)
 
     def look(self, events: bytes) -> None:
         """Note what *events* before the answer show, whatever their kind; a heartbeat is the same each time."""
@@ -61,7 +54,7 @@ class PromptReader:
         if has_comment and (found := _COMMENT.search(events)):
             self.note(PromptProgress(int(found[1]), int(found[2])))
         start = events.rfind(b"data:")
-        if start < 0 or events.find(b"{", start) < 0 or events.find(_KEY, start) >= 0:
+        if start < 0 or events.find(b"{", start) < 0 or events.find(KEY, start) >= 0:
             return
         # The event may have a megabyte, so that it is not kept.
         seen = hash(events[start:].strip())

@@ -14,8 +14,18 @@ from hostd.dialects.byte_search import contains
 from hostd.dialects.event_stream import EventStream
 from hostd.dialects.framing import split_events
 from hostd.dialects.openai import errors
-from hostd.dialects.openai.events import COMMENT, GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, read_event
-from hostd.dialects.openai.prompt_progress import PromptReader
+from hostd.dialects.openai.events import (
+    CHUNK,
+    COMMENT,
+    FORMAL_END,
+    GIVEN_UP,
+    ChoiceEnds,
+    EventKind,
+    Json,
+    has_text,
+    read_event,
+)
+from hostd.dialects.openai.prompt_progress import KEY, PromptReader
 from hostd.dialects.openai.whole import too_few
 from hostd.domain.errors import HostdError
 
@@ -29,27 +39,45 @@ _PROMPT_PARTS = re.compile(rb'"(?:prompt_n|cache_n)"\s*:\s*(\d{1,12})(?!\d)')
 _TAIL = 2048
 """Bytes at the end of an answer in which it says why it is over and what it cost."""
 _TAIL_CHUNKS = 16
+_ERROR = b'"error"'
+_NEXT = b"\ndata:"
 
 
 class _Marks(NamedTuple):
-    """How an engine writes the chunks of one stream: the *head* of each, and what is in one that *goes_on*, or has *finished*."""
+    """How an engine writes the chunks of one stream that go on with its one choice.
+
+    Each begins with *head* and ends with *tail*. *counted* is in each of them besides, *foreign* in none, and *finished* in the one
+    that ends the choice.
+    """
 
     head: bytes
-    goes_on: bytes
+    tail: bytes
     finished: bytes
+    counted: tuple[bytes, ...] = ()
+    foreign: tuple[bytes, ...] = (_ERROR,)
 
 
-def _marks_of(event: bytes) -> _Marks | None:
-    """Return the marks of a stream with *event*, a chunk that goes on with one choice; None where it is written in another way."""
+def _marks_of(event: bytes, known: _Marks | None) -> _Marks | None:
+    """Return the marks of a stream with *event*, a chunk that goes on with one choice; None where it is written in another way.
+
+    They are *known* from a chunk before. Where the two have not the same end, that of others is not known either.
+    """
     start = event.find(b'"delta"')
     start = start if start >= 0 else event.find(b'"text"')
-    head = event[:start]
-    if start < 0 or not event.startswith(b"data:") or b'"choices"' not in head or event.count(b"\n") != 2:
+    if start < 0 or not event.startswith(b"data:") or event.find(b"\n") != len(event) - 2:
+        return None
+    if event.find(b'"choices"', 0, start) < 0:
         return None
     for space in (b"", b" "):
         goes_on = b'"finish_reason":' + space + b"null"
-        if event.count(goes_on) == 1:
-            return _Marks(head, goes_on, b'"finish_reason":' + space + b'"')
+        at = event.find(goes_on)
+        if at < 0 or event.find(goes_on, at + 1) >= 0:
+            continue
+        head, finished = event[:start], b'"finish_reason":' + space + b'"'
+        marks = _Marks(head, event[at if at > start else event.find(b"}]", start) :], finished)
+        if known is None or known.head != head or known.tail == marks.tail:
+            return marks
+        return _Marks(head, b"}\n\n", finished, () if at < start else (goes_on,), (_ERROR, KEY))
     return None
 
 
@@ -166,9 +194,8 @@ class OpenAiStream(EventStream):
     def tokens(self) -> int:
         """The tokens of the answer: as the engine counts them where it has said so, else one for each event."""
         last = self._last
-        start = last.rfind(b'"completion_tokens"')
-        found = _TOKENS.match(last, start) if start >= 0 else None
-        if found is None and (start := last.rfind(b'"timings"')) >= 0:
+        found = _found_last(_TOKENS, b'"completion_tokens"', last)
+        if found is None and (start := _last_in(last, b'"timings"')) >= 0:
             found = _PREDICTED.search(last, start)
         return int(found[1]) if found else self.events
 
@@ -183,99 +210,100 @@ class OpenAiStream(EventStream):
 
     def _passed(self, events: bytes) -> bytes:
         """Return of whole *events* what the client is sent."""
-        whole = events
-        events = self.prompt.filter(events, begun=self.begun)
-        events = self._checked(events) if events else b""
+        passed = self._checked(events)
         if not self.begun:
             # Once it has begun, its own events show that the engine works.
-            self.prompt.look(whole)
-        if not events:
-            return b""
-        self._tail.append(events[-_TAIL:])
-        return self._rewriter.apply(events)
+            self.prompt.look(events)
+        return self._rewriter.apply(passed) if passed else b""
 
     def _checked(self, events: bytes) -> bytes:
         """Return *events* up to the answer's end, or to what is no part of an answer, without heartbeats."""
-        kept: list[bytes] = []
-        used = self._read(events, kept) if self._marks is None else 0
-        rest = events[used:] if used else events
-        if rest and self._marks is not None:
-            length, count = self._plain(rest)
+        kept: list[bytes | memoryview] = []
+        used = 0 if self._marks is not None else self._read(events, kept)
+        if used < len(events) and self._marks is not None and not self.done and not self.failure:
+            end, count = self._plain(events, used, self._marks)
             self.events += count
-            if length == len(events):
+            if count and self._marks.counted:
+                self._tail.append(events[max(used, end - _TAIL) : end])
+            if end - used == len(events):
                 return events
-            kept.append(rest[:length])
-            rest = rest[length:]
+            kept.append(memoryview(events)[used:end])
+            used = end
         # What follows is read to its end: to look for plain chunks again and again would take a time that grows with the square.
-        if rest and not self.done and not self.failure:
-            self._marks = None
-            self._read(rest, kept, to_the_end=True)
+        if used < len(events) and not self.done and not self.failure:
+            self._read(events[used:], kept, to_the_end=True)
         return b"".join(kept)
 
-    def _plain(self, events: bytes) -> tuple[int, int]:
-        """Return the length of the plain chunks with which *events* begin, which only go on with one choice, and their number.
+    def _plain(self, events: bytes, start: int, marks: _Marks) -> tuple[int, int]:
+        """Return the end of the plain chunks in *events* from *start* on, which only go on with one choice, and their number.
 
         Counting what the engine writes into each of them takes a fraction of decoding them; within strings, quotes are escaped.
         """
-        marks = self._marks
-        if marks is None or not events.startswith(marks.head) or contains(events, b'"error"'):
-            return 0, 0
-        length = len(events)
-        if events.find(b"\n\n", len(marks.head)) == length - 2:
-            is_plain = marks.goes_on in events and events.endswith(b"}\n\n") and events.count(b"\n") == 2
-            return (length, 1) if is_plain else (0, 0)
-        # The last chunk and [DONE] are looked for where they belong; anywhere else they make the counts differ.
-        last = max(0, length - _TAIL)
-        at = events.find(marks.finished, last)
-        at = events.find(b"[DONE]", last) if at < 0 else at
-        if at >= 0:
-            length = events.rfind(b"\n\n", 0, at) + 2
-            events = events[:length]
-        if not events.endswith(b"}\n\n"):
-            return 0, 0
-        # As many ends of a chunk before a head as there are lines: so each has its own, and there is nothing else between two.
-        count = events.count(b"}\n\n" + marks.head) + 1
-        is_plain = events.count(b"\n") == 2 * count and (
-            marks.goes_on in marks.head or events.count(marks.goes_on) == count
+        head, tail = marks.head, marks.tail
+        if not events.startswith(head, start) or any(contains(events, word) for word in marks.foreign):
+            return start, 0
+        end = len(events)
+        if events.find(b"\n", start) != end - 2:
+            # The last chunk and [DONE] are looked for where they belong; anywhere else they make the counts differ.
+            last = max(start, end - _TAIL)
+            at = events.find(marks.finished, last)
+            at = events.find(b"[DONE]", last) if at < 0 else at
+            end = end if at < 0 else events.rfind(b"\n\n", start, at) + 2
+        if end <= start or not events.endswith(tail, start, end):
+            return start, 0
+        # As many heads that follow a tail as lines with data: so each has its own, and there is nothing else between two.
+        count = events.count(tail + head, start, end) + 1
+        is_plain = events.count(_NEXT, start, end) == count - 1 and all(
+            events.count(word, start, end) == count for word in marks.counted
         )
-        return (length, count) if is_plain else (0, 0)
+        return (end, count) if is_plain else (start, 0)
 
-    def _read(self, events: bytes, kept: list[bytes], *, to_the_end: bool = False) -> int:
+    def _read(self, events: bytes, kept: list[bytes | memoryview], *, to_the_end: bool = False) -> int:
         """Read *events*, add those that are passed on to *kept*, and return the bytes that were read.
 
         Unless *to_the_end*, stop as soon as it is known how the engine writes a chunk that goes on.
         """
-        if b"data" not in events and b"event" not in events:
+        if events.find(b"data") < 0 and events.find(b"event") < 0:
             kept.append(events)
             return len(events)
-        used, last, found = 0, b"", COMMENT
+        used, last, found, first, goes_on = 0, b"", COMMENT, len(kept), b""
         for event in split_events(events):
             used += len(event)
+            if self.prompt.takes(event, begun=self.begun):
+                continue
             # Heartbeats are alike, and a server that is stuck may send thousands at once.
             if event != last:
                 last, found = event, read_event(event)
-            if found.kind is EventKind.CHUNK:
+            kind = found.kind
+            if kind is CHUNK:
                 self._note(found.chunk)
-            elif found.kind is EventKind.DONE:
+            elif kind is FORMAL_END:
                 self._formally_end()
-            elif found.kind is EventKind.ERROR:
+            elif kind is EventKind.ERROR:
                 self.engine_error = errors.of_stream(found.error)
                 self._fail(f"the engine reported an error: {self.engine_error.message}")
-            elif found.kind is EventKind.BROKEN:
+            elif kind is EventKind.BROKEN:
                 self._fail("the engine sent an event that is no JSON")
             if self.failure:
                 break
-            if found.kind is EventKind.CHUNK and not self._passes_sums and not found.chunk["choices"]:
+            if kind is FORMAL_END:
+                kept += (self._made_sums(), event)
+            elif kind is CHUNK and not self._passes_sums and not found.chunk["choices"]:
                 self._sums = event
-            elif found.kind is not EventKind.HEARTBEAT:
-                kept += (self._made_sums(), event) if found.kind is EventKind.DONE else (event,)
+            elif kind is CHUNK or kind is not EventKind.HEARTBEAT:
+                kept.append(event)
             if self.done:
                 break
-            if self.begun and found.kind is EventKind.CHUNK:
-                self._set_marks(event)
-                if self._marks is not None and not to_the_end:
-                    return used
-        return len(events)
+            if self.begun and kind is CHUNK:
+                goes_on = event
+                if not to_the_end and self._know_marks(event):
+                    break
+        else:
+            used = len(events)
+        if to_the_end and goes_on:
+            self._know_marks(goes_on)
+        self._tail += [bytes(piece[-_TAIL:]) for piece in kept[first:][-_TAIL_CHUNKS:]]
+        return used
 
     def _note(self, chunk: Json) -> None:
         choices = chunk["choices"]
@@ -319,17 +347,16 @@ class OpenAiStream(EventStream):
         chunk = {**self._shape, "model": self._name, "choices": [], "usage": usage}
         return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
-    def _set_marks(self, event: bytes) -> None:
+    def _know_marks(self, event: bytes) -> bool:
         """Find out from *event* how the engine writes a chunk that goes on, so that the next ones can be told by that."""
-        self._marks = None
-        if self._choices == 1 and not self._ends.begun and not self._ends.several:
-            self._marks = _marks_of(event)
+        one = self._choices == 1 and not self._ends.begun and not self._ends.several
+        self._marks = _marks_of(event, self._marks) if one else None
+        return self._marks is not None
 
 
 def tokens_of(payload: bytes) -> int:
     """Return the tokens that a whole answer says it has, or 0."""
-    start = payload.rfind(b'"completion_tokens"', max(0, len(payload) - _TAIL))
-    found = _TOKENS.match(payload, start) if start >= 0 else None
+    found = _found_last(_TOKENS, b'"completion_tokens"', payload, max(0, len(payload) - _TAIL))
     return int(found[1]) if found else 0
 
 
@@ -340,8 +367,19 @@ def prompt_tokens_of(payload: bytes) -> int:
 
 def _prompt_tokens(data: bytes) -> int:
     """Return the tokens of the prompt in *data*; llama.cpp gives them in parts where no usage was asked for."""
-    start = data.rfind(b'"prompt_tokens"')
-    if start >= 0 and (found := _PROMPT_TOKENS.match(data, start)):
+    if found := _found_last(_PROMPT_TOKENS, b'"prompt_tokens"', data):
         return int(found[1])
-    start = data.rfind(b'"timings"')
+    start = _last_in(data, b'"timings"')
     return sum(map(int, _PROMPT_PARTS.findall(data, start))) if start >= 0 else 0
+
+
+def _found_last(pattern: "re.Pattern[bytes]", name: bytes, data: bytes, start: int = 0) -> re.Match[bytes] | None:
+    """Return what *pattern* finds of the last member *name* in *data*, from *start* on."""
+    at = _last_in(data, name, start)
+    return pattern.match(data, at) if at >= 0 else None
+
+
+def _last_in(data: bytes, name: bytes, start: int = 0) -> int:
+    # Backwards, each byte takes five times as long, and most often there is nothing to be found, or one.
+    at = data.find(name, start)
+    return max(at, data.rfind(name, at + 1)) if at >= 0 else -1

@@ -68,14 +68,17 @@ streams = st.lists(st.tuples(events, st.sampled_from([b"\n\n", b"\r\n\r\n", b"\n
 def is_whole(stream: bytes) -> bool:
     """Return whether each choice in *stream* has said why it is over, as a reader would find who decodes every whole event."""
     finished: dict[int, bool] = {}
+    gives_reasons = False
     *events, _cut = stream.replace(b"\r\n", b"\n").split(b"\n\n")
     for event in events:
         found = read_event(event)
         for choice in found.chunk.get("choices", []):
             index = choice.get("index") or 0
+            gives_reasons = gives_reasons or "finish_reason" in choice
             finished[index] = bool(choice.get("finish_reason")) or (finished.get(index, False) and not has_text(choice))
         if found.kind is EventKind.DONE:
-            break
+            # Of servers that never say why, the word alone is enough.
+            return bool(finished) and (all(finished.values()) or not gives_reasons)
     return bool(finished) and all(finished.values())
 
 

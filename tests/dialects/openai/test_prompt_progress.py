@@ -113,7 +113,7 @@ def test_an_answer_that_is_put_together_has_no_report_in_it() -> None:
 def test_a_report_that_makes_no_sense_is_no_sign(said: object) -> None:
     """And does no harm."""
     reader = PromptReader()
-    reader.filter(event({**ROLE, "prompt_progress": said}), begun=False)
+    reader.takes(event({**ROLE, "prompt_progress": said}), begun=False)
     assert (None, 0) == (reader.latest, reader.signs)
 
 
