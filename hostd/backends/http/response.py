@@ -120,7 +120,8 @@ class Response:
 
     def deliver(self, sink: Callable[[bytes], None]) -> None:
         """Have *sink* called with what comes from now on, within the callback that receives it. It must not raise."""
-        self._sink = sink
+        if not self.is_complete:
+            self._sink = sink
         # Before the sink, which may pause it again: nobody else would.
         self.resume()
         if self._pieces:

@@ -43,7 +43,7 @@ from hostd.gateway.forwarding.masked_exchange import UNMASKED, MaskedExchange
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.retry_after import wait_asked_for
 from hostd.gateway.forwarding.second_answer import SecondAnswer, may_go_on, with_tool_calls
-from hostd.gateway.forwarding.stream_relay import FORMAL_END, StreamFeed, StreamRelay
+from hostd.gateway.forwarding.stream_relay import FORMAL_END, StreamReading, StreamRelay
 from hostd.gateway.forwarding.timeouts import AttemptTimeout
 from hostd.gateway.http.answers import WholeAnswer
 
@@ -231,7 +231,7 @@ class Attempt:
             if assembler.signs > known:
                 self._progress(assembler.prompt.latest, begun=assembler.begun)
 
-        await StreamFeed(upstream, assembler, take, rewrite=self._masked.rewrite()).run()
+        await StreamReading(upstream, assembler, take, rewrite=self._masked.rewrite()).run()
         complete = assembler.end()
         if assembler.engine_error is not None:
             raise self._rejected(assembler.engine_error)
@@ -257,6 +257,8 @@ class Attempt:
 
         self._relaying = relay = StreamRelay(upstream, translator, down, progressed, self._masked.rewrite())
         await relay.run()
+        # The relay reports to this attempt: apart, both are freed now, and not by a collection that holds up all requests.
+        self._relaying = None
         if translator.done:
             self._answered(translator.prompt_tokens, translator.tokens)
             self._sending = True

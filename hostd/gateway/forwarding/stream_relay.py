@@ -5,7 +5,8 @@ and to wait for a client that reads more slowly than the engine writes. Some ser
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from hostd.backends.http.errors import ExchangeError
 from hostd.backends.http.response import Response
@@ -20,32 +21,30 @@ Rewrite = Callable[[bytes], bytes]
 """Returns the bytes of an upstream as the reader of its stream is to have them."""
 
 
-class StreamFeed:
-    """Hands the bytes of *response* to *take*, until its end or until *reader* needs no more.
+class StreamFeed(ABC):
+    """Hands the bytes of *response* on, by *rewrite* if need be, until its end or until *reader* needs no more.
 
-    After `hold`, the server has to wait until *wait* is done. Bytes are rewritten by *rewrite* before they are taken.
+    A subclass says what becomes of them. After `hold`, the server has to wait until `_wait` is done.
     """
 
-    def __init__(
-        self,
-        response: Response,
-        reader: StreamReader,
-        take: Callable[[bytes], None],
-        wait: Callable[[], Awaitable[None]] | None = None,
-        rewrite: Rewrite | None = None,
-    ) -> None:
+    def __init__(self, response: Response, reader: StreamReader, rewrite: Rewrite | None = None) -> None:
         self._response = response
         self._reader = reader
-        self._take = take
-        self._wait = wait
         self._rewrite = rewrite
         self._held = False
         self._over = False
         self._known = -1
         self._timer: asyncio.TimerHandle | None = None
 
+    @abstractmethod
+    def _take(self, data: bytes) -> None:
+        """Take *data*, which has just come."""
+
+    async def _wait(self) -> None:  # noqa: B027 - what is only read never holds its server
+        """Do what the server has to wait for."""
+
     def hold(self) -> None:
-        """Let the server wait for *wait*."""
+        """Let the server wait."""
         self._held = True
         self._response.pause()
         self._response.nudge()
@@ -68,8 +67,7 @@ class StreamFeed:
             while True:
                 if self._held:
                     # Also at the end: what was held back has still to go out.
-                    if self._wait is not None:
-                        await self._wait()
+                    await self._wait()
                     self._held = False
                     response.resume()
                 elif self._over or response.is_complete:
@@ -97,7 +95,20 @@ class StreamFeed:
             self._timer = asyncio.get_running_loop().call_later(FORMAL_END, self.stop)
 
 
-class StreamRelay:
+class StreamReading(StreamFeed):
+    """Gives the bytes of *response* to *taking* alone, which has *reader* read them."""
+
+    def __init__(
+        self, response: Response, reader: StreamReader, taking: Callable[[bytes], None], rewrite: Rewrite | None = None
+    ) -> None:
+        super().__init__(response, reader, rewrite)
+        self._taking = taking
+
+    def _take(self, data: bytes) -> None:
+        self._taking(data)
+
+
+class StreamRelay(StreamFeed):
     """Passes the events of *response*, by *rewrite* if need be, through *translator* to *down*.
 
     *progressed* is called for each read in which the upstream showed that it works. *sending* says that the client is waited for.
@@ -111,6 +122,7 @@ class StreamRelay:
         progressed: Callable[[], None],
         rewrite: Rewrite | None = None,
     ) -> None:
+        super().__init__(response, translator, rewrite)
         self.sending = False
         self.last = b""
         self._translator = translator
@@ -119,7 +131,6 @@ class StreamRelay:
         self._first = b""
         self._aside = b""
         self._gone = False
-        self._feed = StreamFeed(response, translator, self._take, self._send, rewrite)
 
     async def run(self) -> None:
         """Return when the stream is at its end; the events with which the translator was done are `last`, and not sent yet.
@@ -128,7 +139,7 @@ class StreamRelay:
             ExchangeError: The response broke off.
             ClientGoneError: The client has closed its end.
         """
-        await self._feed.run()
+        await super().run()
         if self._gone:
             raise ClientGoneError
 
@@ -147,20 +158,20 @@ class StreamRelay:
             # An answer that has failed before anything of it was sent may still come from another target.
             self._first = b"" if translator.failure else self._first + events
             if self._first or self._aside:
-                self._feed.hold()
+                self.hold()
         elif events:
             self._push(events)
 
     def _push(self, events: bytes) -> None:
         try:
             if not self._down.push(events):
-                self._feed.hold()
+                self.hold()
         except ClientGoneError:
             # Raised where the attempt waits, since this runs in the engine's connection.
             self._gone = True
-            self._feed.stop()
+            self.stop()
 
-    async def _send(self) -> None:
+    async def _wait(self) -> None:
         """Do what must be waited for: open the answer, or have the client read."""
         self.sending = True
         aside, self._aside = self._aside, b""

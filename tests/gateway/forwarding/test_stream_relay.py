@@ -9,7 +9,7 @@ import pytest
 from hostd.backends.http.errors import ConnectionLostError
 from hostd.dialects.openai.stream import OpenAiStream
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
-from hostd.gateway.forwarding.stream_relay import FORMAL_END, StreamFeed, StreamRelay
+from hostd.gateway.forwarding.stream_relay import FORMAL_END, StreamReading, StreamRelay
 from tests.backends.http.transport import Exchange
 from tests.virtual_time import in_virtual_time
 
@@ -52,7 +52,7 @@ async def read(*pieces: tuple[float, bytes], choices: int = 1) -> tuple[bytes, f
     began = clock()
     sending = asyncio.create_task(send(exchange, list(pieces)))
     try:
-        await StreamFeed(exchange.response, reader, take).run()
+        await StreamReading(exchange.response, reader, take).run()
     finally:
         sending.cancel()
     return b"".join(taken), clock() - began
