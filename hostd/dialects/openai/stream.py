@@ -8,9 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
-from hostd.dialects.byte_search import contains
 from hostd.dialects.event_stream import EventStream
 from hostd.dialects.framing import split_events
 from hostd.dialects.openai import errors
@@ -22,10 +20,12 @@ from hostd.dialects.openai.events import (
     ChoiceEnds,
     EventKind,
     Json,
+    StreamEvent,
     has_text,
     read_event,
 )
-from hostd.dialects.openai.prompt_progress import KEY, PromptReader
+from hostd.dialects.openai.plain_chunks import ChunkMarks, marks_of
+from hostd.dialects.openai.prompt_progress import PromptReader
 from hostd.dialects.openai.whole import too_few
 from hostd.domain.errors import HostdError
 
@@ -39,46 +39,6 @@ _PROMPT_PARTS = re.compile(rb'"(?:prompt_n|cache_n)"\s*:\s*(\d{1,12})(?!\d)')
 _TAIL = 2048
 """Bytes at the end of an answer in which it says why it is over and what it cost."""
 _TAIL_CHUNKS = 16
-_ERROR = b'"error"'
-_NEXT = b"\ndata:"
-
-
-class _Marks(NamedTuple):
-    """How an engine writes the chunks of one stream that go on with its one choice.
-
-    Each begins with *head* and ends with *tail*. *counted* is in each of them besides, *foreign* in none, and *finished* in the one
-    that ends the choice.
-    """
-
-    head: bytes
-    tail: bytes
-    finished: bytes
-    counted: tuple[bytes, ...] = ()
-    foreign: tuple[bytes, ...] = (_ERROR,)
-
-
-def _marks_of(event: bytes, known: _Marks | None) -> _Marks | None:
-    """Return the marks of a stream with *event*, a chunk that goes on with one choice; None where it is written in another way.
-
-    They are *known* from a chunk before. Where the two have not the same end, that of others is not known either.
-    """
-    start = event.find(b'"delta"')
-    start = start if start >= 0 else event.find(b'"text"')
-    if start < 0 or not event.startswith(b"data:") or event.find(b"\n") != len(event) - 2:
-        return None
-    if event.find(b'"choices"', 0, start) < 0:
-        return None
-    for space in (b"", b" "):
-        goes_on = b'"finish_reason":' + space + b"null"
-        at = event.find(goes_on)
-        if at < 0 or event.find(goes_on, at + 1) >= 0:
-            continue
-        head, finished = event[:start], b'"finish_reason":' + space + b'"'
-        marks = _Marks(head, event[at if at > start else event.find(b"}]", start) :], finished)
-        if known is None or known.head != head or known.tail == marks.tail:
-            return marks
-        return _Marks(head, b"}\n\n", finished, () if at < start else (goes_on,), (_ERROR, KEY))
-    return None
 
 
 @lru_cache(maxsize=256)
@@ -162,7 +122,7 @@ class OpenAiStream(EventStream):
         self._sums = b""
         self._ends = ChoiceEnds()
         self._rewriter = ModelNameRewriter(name)
-        self._marks: _Marks | None = None
+        self._marks: ChunkMarks | None = None
         self._tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
 
     def take_aside(self) -> bytes:
@@ -221,9 +181,9 @@ class OpenAiStream(EventStream):
         kept: list[bytes | memoryview] = []
         used = 0 if self._marks is not None else self._read(events, kept)
         if used < len(events) and self._marks is not None and not self.done and not self.failure:
-            end, count = self._plain(events, used, self._marks)
+            end, count = self._marks.run(events, used)
             self.events += count
-            if count and self._marks.counted:
+            if count and not self._marks.alike:
                 self._tail.append(events[max(used, end - _TAIL) : end])
             if end - used == len(events):
                 return events
@@ -233,30 +193,6 @@ class OpenAiStream(EventStream):
         if used < len(events) and not self.done and not self.failure:
             self._read(events[used:], kept, to_the_end=True)
         return b"".join(kept)
-
-    def _plain(self, events: bytes, start: int, marks: _Marks) -> tuple[int, int]:
-        """Return the end of the plain chunks in *events* from *start* on, which only go on with one choice, and their number.
-
-        Counting what the engine writes into each of them takes a fraction of decoding them; within strings, quotes are escaped.
-        """
-        head, tail = marks.head, marks.tail
-        if not events.startswith(head, start) or any(contains(events, word) for word in marks.foreign):
-            return start, 0
-        end = len(events)
-        if events.find(b"\n", start) != end - 2:
-            # The last chunk and [DONE] are looked for where they belong; anywhere else they make the counts differ.
-            last = max(start, end - _TAIL)
-            at = events.find(marks.finished, last)
-            at = events.find(b"[DONE]", last) if at < 0 else at
-            end = end if at < 0 else events.rfind(b"\n\n", start, at) + 2
-        if end <= start or not events.endswith(tail, start, end):
-            return start, 0
-        # As many heads that follow a tail as lines with data: so each has its own, and there is nothing else between two.
-        count = events.count(tail + head, start, end) + 1
-        is_plain = events.count(_NEXT, start, end) == count - 1 and all(
-            events.count(word, start, end) == count for word in marks.counted
-        )
-        return (end, count) if is_plain else (start, 0)
 
     def _read(self, events: bytes, kept: list[bytes | memoryview], *, to_the_end: bool = False) -> int:
         """Read *events*, add those that are passed on to *kept*, and return the bytes that were read.
@@ -275,15 +211,7 @@ class OpenAiStream(EventStream):
             if event != last:
                 last, found = event, read_event(event)
             kind = found.kind
-            if kind is CHUNK:
-                self._note(found.chunk)
-            elif kind is FORMAL_END:
-                self._formally_end()
-            elif kind is EventKind.ERROR:
-                self.engine_error = errors.of_stream(found.error)
-                self._fail(f"the engine reported an error: {self.engine_error.message}")
-            elif kind is EventKind.BROKEN:
-                self._fail("the engine sent an event that is no JSON")
+            self._heed(found)
             if self.failure:
                 break
             if kind is FORMAL_END:
@@ -304,6 +232,19 @@ class OpenAiStream(EventStream):
             self._know_marks(goes_on)
         self._tail += [bytes(piece[-_TAIL:]) for piece in kept[first:][-_TAIL_CHUNKS:]]
         return used
+
+    def _heed(self, found: StreamEvent) -> None:
+        """Note what an event that was *found* means for the answer."""
+        kind = found.kind
+        if kind is CHUNK:
+            self._note(found.chunk)
+        elif kind is FORMAL_END:
+            self._formally_end()
+        elif kind is EventKind.ERROR:
+            self.engine_error = errors.of_stream(found.error)
+            self._fail(f"the engine reported an error: {self.engine_error.message}")
+        elif kind is EventKind.BROKEN:
+            self._fail("the engine sent an event that is no JSON")
 
     def _note(self, chunk: Json) -> None:
         choices = chunk["choices"]
@@ -350,7 +291,7 @@ class OpenAiStream(EventStream):
     def _know_marks(self, event: bytes) -> bool:
         """Find out from *event* how the engine writes a chunk that goes on, so that the next ones can be told by that."""
         one = self._choices == 1 and not self._ends.begun and not self._ends.several
-        self._marks = _marks_of(event, self._marks) if one else None
+        self._marks = marks_of(event, self._marks) if one else None
         return self._marks is not None
 
 
