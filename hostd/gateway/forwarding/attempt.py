@@ -16,14 +16,7 @@ from hostd.backends.http.errors import AnswerError, ConnectError, ExchangeError
 from hostd.backends.http.response import LARGEST_ERROR, Response
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
-from hostd.dialects.base import (
-    Answer,
-    AnswerContext,
-    Dialect,
-    InferenceRequest,
-    StreamTranslator,
-    Translation,
-)
+from hostd.dialects.base import Answer, AnswerContext, Dialect, InferenceRequest, StreamTranslator, Translation
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.progress import PromptProgress
 from hostd.domain.reason import FallbackReason
