@@ -305,7 +305,7 @@ _TABLES: dict[type, _Table] = {
 }
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _insertion(table: str, columns: tuple[str, ...], count: int) -> str:
     marks = ", ".join([f"({', '.join('?' * len(columns))})"] * count)
     return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES {marks}"  # noqa: S608 - our names
