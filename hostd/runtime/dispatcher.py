@@ -162,10 +162,7 @@ class Dispatcher:
 
     def try_admit(self, ticket: Ticket) -> Serve | None:
         """Return where *ticket* is served, if its model is ready and has a free slot; None: nothing was done, `admit` may wait."""
-        if self._busy:
-            return None
-        admitted = self.scheduler.admit(ticket, self._loop.time())
-        if admitted is None:
+        if self._busy or (admitted := self.scheduler.admit(ticket, self._loop.time())) is None:
             return None
         serve, routed = admitted
         self._decided(routed)

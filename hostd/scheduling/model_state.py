@@ -36,10 +36,10 @@ _WEIGHT = 0.2
 class ModelState:
     """All that the scheduler knows of one model, and writes alone.
 
-    *closed_to_new_since* is set once the model is to be evicted: only requests from before that are still served.
-    *start_requested* asks for a start after the stop under way. *suspected_dead* says that a request has seen the engine's
-    death, which its instance is about to report. *unproven* says that the machine has slept, so that it is to generate
-    a token before it gets a request. *generation* counts the engines that became ready here.
+    *name* is the profile's, and stays when that is replaced. *closed_to_new_since* is set once the model is to be evicted: only
+    requests from before that are still served. *start_requested* asks for a start after the stop under way. *suspected_dead* says
+    that a request has seen the engine's death, which its instance is about to report. *unproven* says that the machine has slept,
+    so that it is to generate a token before it gets a request. *generation* counts the engines that became ready here.
 
     *keep_alive_hint* is for how many seconds the last client would like the model to stay. *options* are the ways to load it here,
     best first, and *why_not* there are no others; *option* is the one that was taken last and *why* what for. *failed_variants*
@@ -64,6 +64,7 @@ class ModelState:
     """
 
     profile: Profile
+    name: str = field(init=False)
     state: State = State.COLD
     slots: int = 0
     queue: RequestQueue = field(default_factory=RequestQueue)
@@ -107,14 +108,12 @@ class ModelState:
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     down_reason: FallbackReason = FallbackReason.LOAD_FAILED
 
+    def __post_init__(self) -> None:
+        self.name = self.profile.name
+
     def __repr__(self) -> str:
         counts = f"{len(self.serving)}/{self.capacity} in flight, {len(self.queue)} queued"
         return f"<Model {self.profile.name} {self.state}: {counts}>"
-
-    @property
-    def name(self) -> str:
-        """The profile's name."""
-        return self.profile.name
 
     @property
     def provider(self) -> str | None:

@@ -118,7 +118,7 @@ class RequestFlow:
         expires = now + model.profile.limits.total_timeout
         if ticket.deadline is not None:
             expires = min(expires, ticket.deadline)
-        return RequestState(ticket, now, expires, reason=ticket.route.reason, since=now)
+        return RequestState(ticket, now, expires, 0, 0, ticket.route.reason, now)
 
     def _join(self, request: RequestState) -> None:
         """Have a request served by its target, or wait for it, or move on where the target cannot take it."""

@@ -26,8 +26,8 @@ class Speed:
 
     def learn(self, sums: AnswerSums) -> None:
         """Fold in one answer."""
-        if sums.read >= _LEAST_READ and sums.reading > 0.0:
-            self.reads = _folded(self.reads, sums.read / sums.reading)
+        if sums.reading > 0.0 and (read := sums.read) >= _LEAST_READ:
+            self.reads = _folded(self.reads, read / sums.reading)
         if sums.answer >= _LEAST_WRITTEN and sums.writing > 0.0:
             self.writes = _folded(self.writes, sums.answer / sums.writing)
         if sums.cached is not None and sums.prompt:

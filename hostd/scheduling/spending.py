@@ -214,7 +214,8 @@ class Spending:
 
     def reserve(self, model: ModelState, ticket: Ticket, *, again: bool = False) -> None:
         """Note that *ticket* is sent to *model*, which may use something up; *again* as in `excess`."""
-        provider = model.provider
+        variant = model.variant
+        provider = None if variant is None else variant.provider
         if provider is None and not ticket.accounts:
             return
         price, accounts = model.price, tuple(account for account, _ in ticket.accounts)

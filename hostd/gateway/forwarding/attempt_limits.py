@@ -27,9 +27,12 @@ class AttemptLimits:
     @property
     def due(self) -> float:
         """When a limit will have passed unless there is progress."""
-        limit, end = self._sign_at + self._patience, self._end
-        if not self.began_answer and self._prefill_end < end:
-            end = self._prefill_end
+        end = self._end
+        if self.began_answer:
+            limit = self._sign_at + self._limits.stall_timeout
+        else:
+            limit = self._sign_at + self._limits.first_token_timeout
+            end = self._prefill_end if self._prefill_end < end else end  # noqa: FURB136 - as below
         return limit if limit < end else end  # noqa: FURB136 - asked for each request, and a call costs more
 
     @property
@@ -58,7 +61,3 @@ class AttemptLimits:
         self._sign_at += seconds
         self._end += seconds
         self._prefill_end += seconds
-
-    @property
-    def _patience(self) -> float:
-        return self._limits.stall_timeout if self.began_answer else self._limits.first_token_timeout
