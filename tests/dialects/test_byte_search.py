@@ -7,28 +7,35 @@ from hypothesis import strategies as st
 from hostd.dialects import byte_search
 from hostd.dialects.byte_search import contains
 
-WORD = b'"image_url"'
+WORDS = (b'"image_url"', b'url"')
 
 
 @pytest.mark.parametrize("length", [0, 100, 2048, 70_000, 300_000])
 @pytest.mark.parametrize("filling", [b"x", b"\0", b'"image_ur', b"\xff\x00"])
-@pytest.mark.parametrize("library", ["as it is", "no strstr", "none"])
-def test_finds_a_word_anywhere(length: int, filling: bytes, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("library", ["as it is", "no wmemchr", "no strstr", "none"])
+@pytest.mark.parametrize("word", WORDS)
+def test_finds_a_word_anywhere(
+    length: int, filling: bytes, library: str, word: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At both ends and in the middle, beside bytes that end texts of C, and not where a part of it is missing."""
     for name in ("_alone", "_beside_others") if library != "as it is" else ():
         known = getattr(byte_search, name)
-        less = known._replace(strstr=None) if library == "no strstr" else type(known)()
+        less = type(known)() if library == "none" else known._replace(wmemchr=None)
+        if library == "no strstr":
+            less = less._replace(strstr=None)
         monkeypatch.setattr(byte_search, name, less)
     text = (filling * (length // len(filling) + 1))[:length]
     half = length // 2
-    assert not contains(text, WORD)
-    assert not contains(text + WORD[:-1], WORD)
-    for found in (WORD + text, text[:half] + WORD + text[half:], text + WORD):
-        assert contains(found, WORD)
+    assert not contains(text, word)
+    assert not contains(text + word[:-1], word)
+    for found in (word + text, text[:half] + word + text[half:], text + word):
+        assert contains(found, word)
 
 
-@given(st.binary(max_size=60), st.binary(min_size=1, max_size=3))
-def test_agrees_with_pythons_own(some: bytes, word: bytes) -> None:
-    """For any bytes, in a text that is long enough for the C library."""
+@given(st.binary(max_size=60), st.binary(min_size=1, max_size=5), st.integers(0, 60))
+def test_agrees_with_pythons_own(some: bytes, word: bytes, at: int) -> None:
+    """For any bytes, in a text that is long enough for the C library, wherever the word is."""
     text = some + b"a" * 3000
     assert contains(text, word) == (word in text)
+    assert contains(text[:at] + word + text[at:], word)
+    assert contains(text + word, word)
