@@ -199,7 +199,7 @@ class RequestDocument(Mapping[str, Any]):
 
     def names_beyond(self, *known: Collection[str]) -> tuple[str, ...]:
         """Return the names of members that are in none of *known*."""
-        left = list(self._members)
+        left: Collection[str] = self._members
         for names in known:
             left = [name for name in left if name not in names]
             if not left:

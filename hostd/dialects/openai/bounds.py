@@ -59,8 +59,10 @@ def check(document: RequestDocument) -> None:
     Raises:
         RequestError: It does; the message names the member and its bound.
     """
-    for name in document:
-        if name in _CHECKS and document.is_true(name):
+    for name in document.texts():
+        if name in _NUMBERS:
+            _check_number(name, document[name])
+        elif name in _CHECKS and document.is_true(name):
             _CHECKS[name](name, document)
 
 
@@ -68,18 +70,15 @@ def _refuse(name: str, why: str) -> RequestError:
     return RequestError(f"'{name}' {why}", code="out_of_bounds", param=name)
 
 
-def _number(most: int, least: int | None = None) -> Callable[[str, RequestDocument], None]:
-    def check_number(name: str, document: RequestDocument) -> None:
-        value = document[name]
-        # A flag is no number: `logprobs` is either.
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return
-        if value > most:
-            raise _refuse(name, f"may be {most} at most")
-        if least is not None and value < least:
-            raise _refuse(name, f"must be {least} at least")
-
-    return check_number
+def _check_number(name: str, value: object) -> None:
+    # A flag is no number: `logprobs` is either. Nought and null ask for nothing.
+    if not value or isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    least, most = _NUMBERS[name]
+    if value > most:
+        raise _refuse(name, f"may be {most} at most")
+    if least is not None and value < least:
+        raise _refuse(name, f"must be {least} at least")
 
 
 def _length(most: int) -> Callable[[str, RequestDocument], None]:
@@ -241,17 +240,16 @@ def _walk(value: Any) -> Iterator[tuple[int, str, Any]]:
 
 
 _STRUCTURED = {"grammar": check_grammar, "regex": check_pattern, "json": _check_schema_text}
+_NUMBERS: Mapping[str, tuple[int | None, int]] = {
+    "n": (1, MAX_CHOICES),
+    "n_cmpl": (1, MAX_CHOICES),
+    "best_of": (None, MAX_CHOICES),
+    **dict.fromkeys(("max_tokens", "max_completion_tokens", "min_tokens", "n_predict"), (None, MAX_TOKENS)),
+    **dict.fromkeys(("logprobs", "top_logprobs", "prompt_logprobs", "n_probs"), (None, MAX_LOGPROBS)),
+    **dict.fromkeys(("repeat_last_n", "dry_penalty_last_n"), (None, MAX_LOOK_BACK)),
+}
+"""The least and the most of each."""
 _CHECKS: Mapping[str, Callable[[str, RequestDocument], None]] = {
-    "n": _number(MAX_CHOICES, 1),
-    "n_cmpl": _number(MAX_CHOICES, 1),
-    "best_of": _number(MAX_CHOICES),
-    **dict.fromkeys(("max_tokens", "max_completion_tokens", "min_tokens", "n_predict"), _number(MAX_TOKENS)),
-    "logprobs": _number(MAX_LOGPROBS),
-    "top_logprobs": _number(MAX_LOGPROBS),
-    "prompt_logprobs": _number(MAX_LOGPROBS),
-    "n_probs": _number(MAX_LOGPROBS),
-    "repeat_last_n": _number(MAX_LOOK_BACK),
-    "dry_penalty_last_n": _number(MAX_LOOK_BACK),
     "logit_bias": _length(MAX_BIASES),
     "samplers": _length(MAX_LIST),
     "dry_sequence_breakers": _length(MAX_LIST),

@@ -74,7 +74,8 @@ class OpenAiIdentity:
     def response(self, payload: bytes, context: AnswerContext) -> Answer:
         """Return the engine's own bytes, the model's name apart."""
         vectors = self.spoken is Dialect.OPENAI_EMBEDDINGS
-        found = whole.fault(payload, vectors=vectors, choices=context.request.choices)
+        known = None if vectors else whole.flat(payload)
+        found = whole.fault(payload, vectors=vectors, choices=context.request.choices, known=known)
         if isinstance(found, HostdError):
             return Answer(payload, failure=f"the engine reported an error: {found.message}", engine_error=found)
         if found is not None:
@@ -85,7 +86,12 @@ class OpenAiIdentity:
             except (ValueError, TypeError, AttributeError):
                 return Answer(payload, failure="the engine sent vectors that cannot be read")
         body = stream.ModelNameRewriter(context.name).apply(payload)
-        return Answer(body, stream.prompt_tokens_of(payload), stream.tokens_of(payload))
+        prompt, tokens = (known.tokens("prompt_tokens"), known.tokens("completion_tokens")) if known else (None, None)
+        return Answer(
+            body,
+            stream.prompt_tokens_of(payload) if prompt is None else prompt,
+            stream.tokens_of(payload) if tokens is None else tokens,
+        )
 
     def stream(
         self, context: AnswerContext, *, passes_progress: bool = False, passes_sums: bool = True

@@ -23,7 +23,6 @@ _PICTURE = re.compile(rb'[{,]\s*"type"\s*:\s*"image_url"')
 # A name may be written with escapes, which no client does; \\u00e9 and the like are common in texts, and no part of one.
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
-_COUNTS = ("n", "prompt")
 _NOTHING_SPECIAL = Requirements()
 
 
@@ -38,11 +37,12 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     stream = document.flag("stream") or False
     bounds.check(document)
     task = Task.EMBEDDINGS if dialect is Dialect.OPENAI_EMBEDDINGS else Task.TEXT
+    members = document.texts()
     tools = document.is_true("tools") or document.is_true("functions")
     # Looked for in the messages only where the end of the word occurs, or letters are escaped: they are most of the body.
     media = contains(body, b'url"') or (contains(body, b"\\u00") and _ESCAPED_LETTER.search(body) is not None)
     vision = media and _PICTURE.search(document.raw("messages") or b"") is not None
-    schema = b'"json_schema"' in (document.raw("response_format") or b"")
+    schema = "response_format" in members and b'"json_schema"' in bytes(members["response_format"])
     special = task is not Task.TEXT or tools or vision or schema
     needs = Requirements(task, tools, vision, schema) if special else _NOTHING_SPECIAL
     remote = remote_url(document) if media else None
@@ -57,11 +57,10 @@ def asks_for_usage(body: Mapping[str, Any]) -> bool:
 
 def _choices(document: RequestDocument) -> int:
     """Return how many answers are asked for: ``n`` for each prompt, of which only completions take several."""
-    if document.texts().keys().isdisjoint(_COUNTS):
-        return 1
-    given = document.get("n") if "n" in document else 1
+    members = document.texts()
+    given = document["n"] if "n" in members else 1
     count = given if isinstance(given, int) and given > 0 else 1
-    return count * max(1, document.texts_in("prompt")) if "prompt" in document else count
+    return count * max(1, document.texts_in("prompt")) if "prompt" in members else count
 
 
 def _keep_alive(document: RequestDocument) -> float | None:

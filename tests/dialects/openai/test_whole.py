@@ -94,3 +94,47 @@ def test_fewer_answers_than_were_asked_for() -> None:
     assert isinstance(found, RequestError)
     assert ("unfit", "n") == (found.code, found.param)
     assert whole.fault(payload, vectors=False) is None
+
+
+_CHOICE = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_flat"),
+    [
+        ({"choices": [_CHOICE]}, True),
+        ({"choices": [_CHOICE], "error": None}, True),
+        ({"choices": [_CHOICE], "error": "it broke"}, True),
+        ({"choices": [_CHOICE], "error": {"message": "it broke"}}, False),
+        ({"choices": [_CHOICE | {"error": {"message": "it broke"}}]}, True),
+        ({"choices": [_CHOICE | {"finish_reason": "abort"}]}, True),
+        ({"choices": [{"text": ""}]}, True),
+        ({"choices": [{"text": "Hi"}], "usage": {"completion_tokens": None}}, True),
+        ({"choices": [{"message": {"content": "Hi", "tool_calls": [{"function": {"arguments": "{"}}]}}]}, False),
+        ({"choices": [_CHOICE | {"logprobs": {"content": []}}]}, False),
+        ({"choices": []}, True),
+        ({"choices": None}, False),
+        ({"choices": "Hi"}, False),
+        ({"choices": ["Hi"]}, False),
+        ({"detail": "no such model"}, False),
+        ([_CHOICE], False),
+    ],
+)
+def test_a_flat_answer_is_judged_as_any_other(answer: object, *, is_flat: bool) -> None:
+    """What it is decoded by makes no difference."""
+    payload = json.dumps(answer).encode()
+    known = whole.flat(payload)
+    assert is_flat == (known is not None)
+    found = [whole.fault(payload, vectors=False, choices=1, known=each) for each in (None, known)]
+    assert str(found[0]) == str(found[1])
+
+
+@pytest.mark.parametrize("said", [None, -7, 7.0, "7", True, 10**13, {"completion_tokens": 7}])
+def test_tokens_of_a_flat_answer_are_counts(said: object) -> None:
+    """Whatever else stands there is looked at no further."""
+    counted, strange = (
+        whole.flat(json.dumps({"choices": [_CHOICE], "usage": {"completion_tokens": each}}).encode())
+        for each in (7, said)
+    )
+    assert counted is not None and counted.tokens("completion_tokens") == 7
+    assert strange is not None and strange.tokens("completion_tokens") is None
