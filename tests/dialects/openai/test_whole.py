@@ -136,5 +136,7 @@ def test_tokens_of_a_flat_answer_are_counts(said: object) -> None:
         whole.flat(json.dumps({"choices": [_CHOICE], "usage": {"completion_tokens": each}}).encode())
         for each in (7, said)
     )
-    assert counted is not None and counted.tokens("completion_tokens") == 7
-    assert strange is not None and strange.tokens("completion_tokens") is None
+    assert counted is not None
+    assert counted.tokens("completion_tokens") == 7
+    assert strange is not None
+    assert strange.tokens("completion_tokens") is None
