@@ -32,7 +32,7 @@ def contains(text: bytes, word: bytes) -> bool:
         # `in` would first raise and drop an error, since a number might be asked for, too.
         return text.find(word) >= 0
     if len(word) == _WIDE and len(text) < _LONG and _alone.wmemchr is not None:
-        return _holds(_alone.wmemchr, text, word)
+        return _wide_words(_alone.wmemchr, text, (word,))[0]
     search = _alone if len(text) < _LONG else _beside_others
     if search.strstr is not None and text.find(b"\0") < 0 and word.find(b"\0") < 0:
         return search.strstr(text, word) is not None
@@ -41,13 +41,28 @@ def contains(text: bytes, word: bytes) -> bool:
     return text.find(word) >= 0
 
 
-def _holds(wmemchr: Callable[[bytes, int, int], int | None], text: bytes, word: bytes) -> bool:
-    """Return whether *text* holds *word* of four bytes: a wide character, of which *wmemchr* sees every fourth place."""
-    number = int.from_bytes(word, sys.byteorder)
-    if wmemchr(text, number, len(text) // _WIDE) is not None:
-        return True
-    # Copies, since a wide character has to be aligned; bytes objects are.
-    return any(wmemchr(part, number, len(part) // _WIDE) is not None for part in (text[1:], text[2:], text[3:]))
+def words_in(text: bytes, words: tuple[bytes, ...]) -> tuple[bool, ...]:
+    """Return of each of *words*, all of four bytes, whether it is somewhere in *text*."""
+    if len(text) < _WORTH_A_CALL:
+        return tuple([text.find(word) >= 0 for word in words])
+    if len(text) < _LONG and _alone.wmemchr is not None:
+        return _wide_words(_alone.wmemchr, text, words)
+    return tuple([contains(text, word) for word in words])
+
+
+def _wide_words(
+    wmemchr: Callable[[bytes, int, int], int | None], text: bytes, words: tuple[bytes, ...]
+) -> tuple[bool, ...]:
+    """Return which of *words* are in *text*: each is a wide character, of which *wmemchr* sees every fourth place."""
+    numbers = [int.from_bytes(word, sys.byteorder) for word in words]
+    left = numbers
+    for shift in range(_WIDE):
+        # Copies, since a wide character has to be aligned; bytes objects are. They take as long as the searches, so all share them.
+        part = text[shift:]
+        left = [number for number in left if wmemchr(part, number, len(part) // _WIDE) is None]
+        if not left:
+            break
+    return tuple([number not in left for number in numbers])
 
 
 class _Buffer(ctypes.Structure):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.dialects import byte_search
-from hostd.dialects.byte_search import contains
+from hostd.dialects.byte_search import contains, words_in
 
 WORDS = (b'"image_url"', b'url"')
 
@@ -39,3 +39,12 @@ def test_agrees_with_pythons_own(some: bytes, word: bytes, at: int) -> None:
     assert contains(text, word) == (word in text)
     assert contains(text[:at] + word + text[at:], word)
     assert contains(text + word, word)
+
+
+@given(st.binary(max_size=60), st.tuples(*[st.binary(min_size=4, max_size=4)] * 2), st.integers(0, 60))
+def test_words_that_are_looked_for_together_are_told_apart(some: bytes, words: tuple[bytes, ...], at: int) -> None:
+    """Whichever of them is there, wherever, and in a text of any length."""
+    for text in (some, some + b"a" * 3000):
+        assert words_in(text, words) == tuple(word in text for word in words)
+        found = text[:at] + words[0] + text[at:]
+        assert words_in(found, words) == tuple(word in found for word in words)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hostd.dialects.base import Dialect, InferenceRequest, model_in
-from hostd.dialects.byte_search import contains
+from hostd.dialects.byte_search import words_in
 from hostd.dialects.openai import bounds
 from hostd.dialects.openai.media import remote_url
 from hostd.dialects.request_document import RequestDocument
@@ -23,6 +23,7 @@ _PICTURE = re.compile(rb'[{,]\s*"type"\s*:\s*"image_url"')
 # A name may be written with escapes, which no client does; \\u00e9 and the like are common in texts, and no part of one.
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
+_SIGNS_OF_MEDIA = (b'url"', b"\\u00")
 _NOTHING_SPECIAL = Requirements()
 
 
@@ -40,7 +41,8 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     members = document.texts()
     tools = document.is_true("tools") or document.is_true("functions")
     # Looked for in the messages only where the end of the word occurs, or letters are escaped: they are most of the body.
-    media = contains(body, b'url"') or (contains(body, b"\\u00") and _ESCAPED_LETTER.search(body) is not None)
+    names_url, escapes = words_in(body, _SIGNS_OF_MEDIA)
+    media = names_url or (escapes and _ESCAPED_LETTER.search(body) is not None)
     vision = media and _PICTURE.search(document.raw("messages") or b"") is not None
     schema = "response_format" in members and b'"json_schema"' in bytes(members["response_format"])
     special = task is not Task.TEXT or tools or vision or schema
