@@ -188,10 +188,13 @@ class HttpClient:
 
     def _kept(self, destination: _Destination) -> HttpConnection | None:
         kept = self._idle.get(destination.origin)
+        if not kept:
+            return None
+        oldest = asyncio.get_running_loop().time() - KEEP_CONNECTIONS
         while kept:
             connection = kept.pop()
             # The one used last: the others may have become too old, and the sweep closes them.
-            if connection.is_open and connection.idle_since > asyncio.get_running_loop().time() - KEEP_CONNECTIONS:
+            if connection.is_open and connection.idle_since > oldest:
                 return connection
             connection.abort()
         return None

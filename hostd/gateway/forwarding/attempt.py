@@ -5,7 +5,6 @@ then on the answer belongs to this upstream: should it fail, the stream ends wit
 no client takes half an answer for a whole one.
 """
 
-import asyncio
 import time
 from functools import partial
 
@@ -67,7 +66,7 @@ class Attempt:
         self._lease = lease
         self._down = down
         self._deadline = deadline
-        self._clock = asyncio.get_running_loop().time
+        self._clock = services.timeouts.loop.time
         self._began = self._clock()
         self._relaying: StreamRelay | None = None
         self._sending = self._in_one_piece = False

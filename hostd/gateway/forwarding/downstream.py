@@ -52,7 +52,7 @@ class Downstream:
         self._form = form
         self.keep: Callable[[bytes], Awaitable[None]] | None = None
         self._waiting_for = waiting_for
-        self._loop = asyncio.get_running_loop()
+        self._loop = timeouts.loop
         self._announced: tuple[object, ...] = ()
         self._writing: asyncio.Task[None] | None = None
         self.due = NEVER if form is KeepAliveForm.OFF else self._loop.time() + first

@@ -1,6 +1,5 @@
 """One request on its way over the targets of its route, from its arrival to its record."""
 
-import asyncio
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
@@ -61,7 +60,7 @@ class ProxyRequest:
         self._trace = ctx.trace
         self._trace.stream = inference.stream
         self._inference = inference
-        self._clock = asyncio.get_running_loop().time
+        self._clock = services.timeouts.loop.time
         self._arrived = self._clock()
         self._admission = Admission(services, ctx, self._arrived, on_behalf)
         self._ticket = self._admission.ticket(inference)
