@@ -31,22 +31,25 @@ class ChunkMarks(NamedTuple):
     def run(self, events: bytes, start: int) -> tuple[int, int]:
         """Return the end of the plain chunks in whole *events* from *start* on, and their number."""
         head, tail = self.head, self.tail
-        if not events.startswith(head, start) or any(contains(events, word) for word in self.foreign):
+        if not events.startswith(head, start):
             return start, 0
-        end = len(events)
+        for word in self.foreign:
+            if contains(events, word):
+                return start, 0
+        end, count = len(events), 1
         if events.find(b"\n", start) != end - 2:
             # The last chunk and [DONE] are looked for where they belong; anywhere else they make the counts differ.
             last = max(start, end - _TAIL)
             at = events.find(self.finished, last)
             at = events.find(b"[DONE]", last) if at < 0 else at
             end = end if at < 0 else events.rfind(b"\n\n", start, at) + 2
+            # As many heads that follow a tail as lines with data: so each has its own, and there is nothing else between two.
+            count = events.count(tail + head, start, end) + 1
+            if events.count(_NEXT, start, end) != count - 1:
+                return start, 0
         if end <= start or not events.endswith(tail, start, end):
             return start, 0
-        # As many heads that follow a tail as lines with data: so each has its own, and there is nothing else between two.
-        count = events.count(tail + head, start, end) + 1
-        if events.count(_NEXT, start, end) != count - 1:
-            return start, 0
-        is_plain = all(events.count(word, start, end) == count for word in self.counted)
+        is_plain = not self.counted or all(events.count(word, start, end) == count for word in self.counted)
         return (end, count) if is_plain else (start, 0)
 
 

@@ -225,6 +225,8 @@ class OpenAiStream(EventStream):
             if self.begun and kind is CHUNK:
                 goes_on = event
                 if not to_the_end and self._know_marks(event):
+                    # Further on by the empty lines that were no events.
+                    used = events.find(event, used - len(event)) + len(event)
                     break
         else:
             used = len(events)

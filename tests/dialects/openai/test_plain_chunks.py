@@ -30,6 +30,8 @@ texts = st.sampled_from(
 odd = st.sampled_from(
     [
         b": ping\n\n",
+        b"\n\n",
+        b"\n\n\n\n\n\n",
         b"data: ping\n\n",
         b"data: {\n\n",
         b"event: error\ndata: {}\n\n",
@@ -56,9 +58,10 @@ odd = st.sampled_from(
     pieces=st.lists(st.one_of(texts, texts, texts, odd), max_size=12),
     asked=st.booleans(),
     obfuscated=st.booleans(),
+    blank=st.sampled_from([b"", b"\n\n\n\n\n\n"]),
 )
 def test_chunks_at_once_mean_what_each_alone_does(
-    *, write: Callable[..., bytes], pieces: list[str | bytes], asked: bool, obfuscated: bool
+    *, write: Callable[..., bytes], pieces: list[str | bytes], asked: bool, obfuscated: bool, blank: bytes
 ) -> None:
     """What is passed on, and what is known of it, does not depend on how many come in one read."""
     more = [{"obfuscation": "x" * number} if obfuscated else {} for number in range(len(pieces))]
@@ -66,10 +69,11 @@ def test_chunks_at_once_mean_what_each_alone_does(
         each if isinstance(each, bytes) else write({"content": each}, **extra)
         for each, extra in zip(pieces, more, strict=True)
     ]
-    events = [write({"role": "assistant", "content": ""}), write({"content": "Well"}), *events]
+    events = [blank, write({"role": "assistant", "content": ""}), write({"content": "Well"}), *events]
     found = []
     for reads in (events, [b"".join(events)], [b"".join(events[:4]), b"".join(events[4:])]):
         stream = OpenAiStream("m", passes_progress=asked)
         given_out = b"".join([stream.feed(read) for read in reads if read])
-        found.append((given_out, stream.done, stream.failure, stream.events, stream.complete, stream.tokens))
+        passed = [event for event in given_out.split(b"\n\n") if event]
+        found.append((passed, stream.done, stream.failure, stream.events, stream.complete, stream.tokens))
     assert found[0] == found[1] == found[2]
