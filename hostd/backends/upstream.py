@@ -266,7 +266,7 @@ class Lease:
             ExchangeError: The server was asked whether it is too long, and does not answer.
         """
         document = self._with_thinking(document, spoken)
-        strict = spoken is Dialect.OPENAI_CHAT and self._upstream.facts.late_system is False
+        strict = self._upstream.facts.late_system is False and spoken is Dialect.OPENAI_CHAT
         if strict and system_messages.may_be_late(document):
             document = await in_turn(document.size, system_messages.at_the_front, document)
         if spoken in PATHS or spoken is Dialect.RERANK:

@@ -29,7 +29,7 @@ class ThinkingDefault(StrEnum):
     @property
     def wish(self) -> "ThinkingWish | None":
         """The same as a wish; None where there is none."""
-        return None if self is ThinkingDefault.AUTO else ThinkingWish(think=self is ThinkingDefault.ON)
+        return _WISHES[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,13 @@ class ThinkingWish:
     def over(self, default: "ThinkingWish | None") -> "ThinkingWish":
         """Return this wish, with *default* for whether to think where it does not say."""
         return self if self.think is not None or default is None else replace(self, think=default.think)
+
+
+_WISHES = {
+    ThinkingDefault.AUTO: None,
+    ThinkingDefault.ON: ThinkingWish(think=True),
+    ThinkingDefault.OFF: ThinkingWish(think=False),
+}
 
 
 @dataclass(frozen=True, slots=True)

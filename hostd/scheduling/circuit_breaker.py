@@ -42,6 +42,10 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
+# Looking a member up in its class takes a call before Python 3.12, and these are asked for with each request.
+_CLOSED, _HALF_OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN
+
+
 @dataclass(slots=True)
 class _Slice:
     """How the requests of one sixth of the window have ended; *digests* are those of failures that may be the request's own."""
@@ -75,7 +79,7 @@ class CircuitBreaker:
     @property
     def admits(self) -> bool:
         """Whether a request may be sent to the target now."""
-        return self.state is BreakerState.CLOSED or (self.state is BreakerState.HALF_OPEN and self.probe is None)
+        return self.state is _CLOSED or (self.state is _HALF_OPEN and self.probe is None)
 
     def counts(self, now: float) -> tuple[int, int]:
         """Return how many requests of the window have failed, and how many there were."""
@@ -84,7 +88,7 @@ class CircuitBreaker:
 
     def served(self, ticket_id: str) -> None:
         """Note that a request is sent to the target; while the breaker is half open, it is the probe."""
-        if self.state is BreakerState.HALF_OPEN:
+        if self.state is _HALF_OPEN:
             self.probe = ticket_id
 
     def released(self, ticket_id: str) -> None:
@@ -94,7 +98,7 @@ class CircuitBreaker:
 
     def answered(self, ticket_id: str, now: float) -> bool:
         """Count an answer; return whether it has closed the breaker."""
-        if self.state is BreakerState.CLOSED:
+        if self.state is _CLOSED:
             self._slice(now).count += 1
             return False
         # One that was sent before the target began to fail tells nothing about it.

@@ -55,9 +55,11 @@ class EngineController:
 
     def after_release(self, model: ModelState) -> None:
         """Finish draining after a request is over, or begin to count idle time."""
-        if model.state is State.DRAINING and not model.serving:
+        if model.serving:
+            return
+        if model.state is State.DRAINING:
             self.commands.stop(model)
-        elif model.closed_to_new_since is not None and not model.serving:
+        elif model.closed_to_new_since is not None:
             self.commands.unload(model)
             # Requests that arrived too late for this turn wait for the next; a stopped engine is started again by `stopped`.
             if model.queue and model.state is State.SLEEPING:

@@ -28,6 +28,8 @@ AGES_AFTER = 0.5
 AT_ONCE = 0.1
 """Seconds within which a client asks an idle model again that asks as soon as it is answered."""
 
+# Looking a member up in its class takes a call before Python 3.12, and these are asked for with each request.
+_READY = State.READY
 _WEIGHT = 0.2
 """Weight of the newest value in a moving average: about the last ten of them count."""
 
@@ -169,7 +171,7 @@ class ModelState:
     def has_free_slot(self) -> bool:
         """Whether one more request could be served now, unless the model is closed to new ones."""
         return (
-            self.state is State.READY
+            self.state is _READY
             and not (self.suspected_dead or self.unproven)
             and self.breaker.admits
             and len(self.serving) < self.capacity

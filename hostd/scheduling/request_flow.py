@@ -34,6 +34,8 @@ from hostd.scheduling.spending import Excess, Spending
 from hostd.scheduling.suspects import Suspects
 from hostd.scheduling.target_choice import Outcome, TargetChoice
 
+# Looking a member up in its class takes a call before Python 3.12, and these are asked for with each request.
+_READY, _CLOSED = State.READY, BreakerState.CLOSED
 _FAILURES = COUNTED | {FallbackReason.CRASHED}
 _TRIED_AGAIN = frozenset({FallbackReason.CRASHED, FallbackReason.CONNECT})
 """Failures after which the last target is asked once more, as is the only one after an error, and a provider whose time is over; a
@@ -76,16 +78,11 @@ class RequestFlow:
     def finish(self, ticket_id: str, seconds: float, now: float, sums: AnswerSums | None = None) -> bool:
         """End a served request if that frees a slot which nothing waits for; otherwise return False, having changed nothing."""
         model = self.model_of.get(ticket_id)
-        if (
-            model is None
-            or model.queue.by_age
-            or model.state is not State.READY
-            or model.closed_to_new_since is not None
-        ):
+        if model is None or model.queue.by_age or model.state is not _READY or model.closed_to_new_since is not None:
             return False
         if self._engines.admission.pending:  # an idle model may be evicted
             return False
-        if model.breaker.state is not BreakerState.CLOSED or ticket_id in self.spending.in_flight:
+        if model.breaker.state is not _CLOSED or ticket_id in self.spending.in_flight:
             return False
         self._context.now = now
         model.breaker.answered(ticket_id, now)

@@ -94,8 +94,9 @@ def only_loads(document: RequestDocument) -> bool:
 
 def only_frees(request: InferenceRequest) -> bool:
     """Return whether *request* has nothing to answer, and wants its model unloaded."""
-    chats = request.dialect in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE)
-    return chats and request.keep_alive == 0 and only_loads(request.document)
+    if request.keep_alive != 0:
+        return False
+    return request.dialect in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE) and only_loads(request.document)
 
 
 _LEAST: Json = {"messages": [{"role": "user", "content": "1"}], "max_tokens": 1}

@@ -90,7 +90,7 @@ class Admission:
         inference, router, principal = self._inference, self._services.router, self._ctx.principal
         needs, tokens = inference.requirements, tokens_for_sure(inference)
         known = router.known(asked, needs, principal, privacy, tokens)
-        if known is not None and known.reason is not FallbackReason.CONTEXT_TOO_LONG:
+        if known is not None and (not tokens or known.reason is not FallbackReason.CONTEXT_TOO_LONG):
             return known
         query = RouteQuery(asked, needs, principal, privacy, kept_here=kept_here)
         if (role := router.role_by_content(asked)) is not None:

@@ -171,7 +171,7 @@ def request_record(  # noqa: PLR0913 - what is not known before the end
         trace.spent,
         trace.exchanges,
         trace.asked_again,
-        sender.client if sender.kind is PrincipalKind.KEY else None,
+        sender.client if sender.client is not None and sender.kind is PrincipalKind.KEY else None,
         ticket.route.role,
         ticket.session,
         ticket.id,
