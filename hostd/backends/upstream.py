@@ -18,6 +18,7 @@ from hostd.backends.refusal_patterns import MALFORMED
 from hostd.dialects.anthropic import thinking as anthropic_thinking
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.engine_sums import read_sums
+from hostd.dialects.json_text import SMALL
 from hostd.dialects.openai import system_messages
 from hostd.dialects.openai import thinking as openai_thinking
 from hostd.dialects.openai.dialect import PATHS
@@ -36,6 +37,8 @@ from hostd.privacy.masking import Mask
 log = structlog.get_logger()
 
 _MOST_TOLD = 64
+# To look for a member of an enumeration takes as long as a call.
+_CHAT = Dialect.OPENAI_CHAT
 _FREE = Price()
 
 
@@ -266,7 +269,7 @@ class Lease:
             ExchangeError: The server was asked whether it is too long, and does not answer.
         """
         document = self._with_thinking(document, spoken)
-        strict = self._upstream.facts.late_system is False and spoken is Dialect.OPENAI_CHAT
+        strict = self._upstream.facts.late_system is False and spoken is _CHAT
         if strict and system_messages.may_be_late(document):
             document = await in_turn(document.size, system_messages.at_the_front, document)
         if spoken in PATHS or spoken is Dialect.RERANK:
@@ -274,7 +277,10 @@ class Lease:
         if self.left_out:
             self._upstream.fields_left_out(self.left_out)
         # Some backends read and write all of a request.
-        adapted = await in_turn(document.size, self._backend.adapt, self.endpoint, document)
+        adapt, size = self._backend.adapt, document.size
+        adapted = (
+            adapt(self.endpoint, document) if size <= SMALL else await in_turn(size, adapt, self.endpoint, document)
+        )
         if adapted is not None:
             document = adapted if isinstance(adapted, RequestDocument) else RequestDocument.of(adapted)
         # After `adapt`, which may have changed the token limit.
@@ -284,7 +290,7 @@ class Lease:
     def _with_thinking(self, document: RequestDocument, spoken: Dialect) -> RequestDocument:
         """Return *document* with what it says of thinking, or else the owner does, in this server's own words."""
         default = self.thinking.wish
-        if spoken is Dialect.OPENAI_CHAT:
+        if spoken is _CHAT:
             wish = openai_thinking.wish_of(document)
         elif spoken is Dialect.ANTHROPIC_MESSAGES and default is not None:
             # A provider understands its clients' own words.

@@ -61,7 +61,8 @@ class OpenAiIdentity:
 
     def __init__(self, spoken: Dialect) -> None:
         self.spoken = spoken
-        self.assembles = spoken is not Dialect.OPENAI_EMBEDDINGS
+        self._vectors = spoken is Dialect.OPENAI_EMBEDDINGS
+        self.assembles = not self._vectors
 
     def request(self, request: InferenceRequest) -> RequestDocument:
         """Return the client's own document."""
@@ -73,7 +74,7 @@ class OpenAiIdentity:
 
     def response(self, payload: bytes, context: AnswerContext) -> Answer:
         """Return the engine's own bytes, the model's name apart."""
-        vectors = self.spoken is Dialect.OPENAI_EMBEDDINGS
+        vectors = self._vectors
         known = None if vectors else whole.flat(payload)
         found = whole.fault(payload, vectors=vectors, choices=context.request.choices, known=known)
         if isinstance(found, HostdError):

@@ -43,7 +43,7 @@ class StreamEvent(NamedTuple):
     error: object = None
 
 
-# Each look for a member of an enumeration takes as long as reading half an event.
+# To look for a member of an enumeration takes as long as a call.
 CHUNK, FORMAL_END = EventKind.CHUNK, EventKind.DONE
 COMMENT = StreamEvent(EventKind.COMMENT)
 _A_HEARTBEAT = StreamEvent(EventKind.HEARTBEAT)

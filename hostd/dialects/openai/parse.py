@@ -24,6 +24,8 @@ _PICTURE = re.compile(rb'[{,]\s*"type"\s*:\s*"image_url"')
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 _SIGNS_OF_MEDIA = (b'url"', b"\\u00")
+# To look for a member of an enumeration takes as long as a call.
+_EMBEDDINGS = Dialect.OPENAI_EMBEDDINGS
 _NOTHING_SPECIAL = Requirements()
 
 
@@ -37,7 +39,7 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     model = model_in(document, "model")
     stream = document.flag("stream") or False
     bounds.check(document)
-    task = Task.EMBEDDINGS if dialect is Dialect.OPENAI_EMBEDDINGS else Task.TEXT
+    embeds = dialect is _EMBEDDINGS
     members = document.texts()
     tools = document.is_true("tools") or document.is_true("functions")
     # Looked for in the messages only where the end of the word occurs, or letters are escaped: they are most of the body.
@@ -45,8 +47,10 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     media = names_url or (escapes and _ESCAPED_LETTER.search(body) is not None)
     vision = media and _PICTURE.search(document.raw("messages") or b"") is not None
     schema = "response_format" in members and b'"json_schema"' in bytes(members["response_format"])
-    special = task is not Task.TEXT or tools or vision or schema
-    needs = Requirements(task, tools, vision, schema) if special else _NOTHING_SPECIAL
+    special = embeds or tools or vision or schema
+    needs = _NOTHING_SPECIAL
+    if special:
+        needs = Requirements(Task.EMBEDDINGS if embeds else Task.TEXT, tools, vision, schema)
     remote = remote_url(document) if media else None
     return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document), _choices(document), remote)
 
