@@ -81,6 +81,7 @@ class SharedState:
         self._told_at = self._repeated_at = float("-inf")
         self._untold: dict[SessionKey, ConversationState] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"<SharedState {self._host} {self.trouble or 'connected'}>"
@@ -94,6 +95,8 @@ class SharedState:
     async def close(self) -> None:
         """Share nothing any more."""
         self._sessions.tell = None
+        # Looked at, too: a cancellation that comes together with the end of one of Redis's time-outs may be lost in its client.
+        self._closed = True
         await cancel_all(self._task)
 
     def _session_changed(self, key: SessionKey, state: ConversationState) -> None:
@@ -106,7 +109,7 @@ class SharedState:
         from redis.asyncio import Redis  # noqa: PLC0415
         from redis.exceptions import RedisError  # noqa: PLC0415
 
-        while True:
+        while not self._closed:
             redis = Redis.from_url(self._url, socket_connect_timeout=_CONNECT, socket_timeout=_ANSWER)
             try:
                 await self._share(redis)
@@ -117,7 +120,8 @@ class SharedState:
                 self.trouble = why
             finally:
                 await redis.aclose()
-            await asyncio.sleep(RETRY)
+            if not self._closed:
+                await asyncio.sleep(RETRY)
 
     async def _share(self, redis: Any) -> None:
         """Listen and tell, until the connection is lost."""
@@ -133,7 +137,7 @@ class SharedState:
             if self.trouble is not None:
                 log.info("shared_state_found")
             self.trouble = None
-            while True:
+            while not self._closed:
                 message = await channel.get_message(ignore_subscribe_messages=True, timeout=TELL_EVERY)
                 if message is not None:
                     self._heard(message["data"])

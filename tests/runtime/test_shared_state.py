@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from redis.asyncio.client import PubSub
 
 from hostd.domain.budget import Account, Amounts, OthersUse, Owner
 from hostd.domain.model_choice import Difficulty, TaskType
@@ -91,6 +92,26 @@ async def test_use_reaches_the_others(tmp_path: Path) -> None:
         async with party(url, "a") as again:
             await until(lambda: again.others == 3)
             assert not again.recent[0]
+
+
+@needs_redis
+async def test_ends_where_its_cancellation_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client may take it for the end of a time of its own; a daemon that stops must not wait for ever."""
+    asked = asyncio.Event()
+
+    async def deaf(_channel: PubSub, **_options: object) -> None:
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.05)
+
+    with redis_server(tmp_path) as url:
+        host = Party(url, "a")
+        await host.shared.start()
+        await until(lambda: repr(host.shared).endswith("connected>"))
+        monkeypatch.setattr(PubSub, "get_message", deaf)
+        await asked.wait()
+        async with asyncio.timeout(5):
+            await host.shared.close()
 
 
 @needs_redis
