@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from tests.journeys.host import Host, profile, serving, until
 from tests.redis_server import needs_redis, redis_server
@@ -45,8 +46,10 @@ def test_hosts_that_share_a_budget_and_a_conversation(tmp_path: Path) -> None:
         ):
             refactored = _ask(first, STEP[:1])
             assert "thorough" == refactored.headers["x-hostd-model"]
+            # A request counts from its beginning on, and its conversation is told when it is over.
+            with Redis.from_url(url) as redis:
+                until(lambda: redis.keys("hostd:session:*"))
             until(lambda: _requests_today(second) == 1)
-            # Told by the same message.
             step = _ask(second, STEP)
             assert ("thorough", "session (a tool's result is pending)") == (
                 step.headers["x-hostd-model"],

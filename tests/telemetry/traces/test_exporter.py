@@ -1,5 +1,6 @@
 """Spans through the real SDK: their ids, parents, sampling, and an endpoint that is gone."""
 
+import threading
 import time
 
 import pytest
@@ -80,13 +81,20 @@ def test_an_endpoint_that_is_gone_keeps_nobody(monkeypatch: pytest.MonkeyPatch) 
     settings = TraceSettings("http://127.0.0.1:9", "http/protobuf", content=True)
     monkeypatch.setattr(exporting, "_CLOSING", 0.5)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", settings.endpoint)
-    exporter = TraceExporter(exporter_for(settings), large=True)
+    gone = exporter_for(settings)
+    exporter = TraceExporter(gone, large=True)
     began = time.perf_counter()
     for _ in range(3000):
         exporter.put(seen())
     assert 1.0 > time.perf_counter() - began
     exporter.close()
     assert 3.0 > time.perf_counter() - began
+    # What still tries would draw random numbers while other tests do.
+    gone.shutdown()
+    for thread in threading.enumerate():
+        if thread.name == "last traces":
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def test_protocols() -> None:
