@@ -1,5 +1,6 @@
 """What the owner may see, as plain data: one row per instance, one object per model, and the account of the memory."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -113,7 +114,7 @@ def request(services: AdminServices, shown: RequestView) -> dict[str, Any]:
         "state": state if shown.position is None else "waiting",
         "position": shown.position,
         "expected_wait_ms": None if wait is None else round(wait * 1000),
-        "since_ms": round(shown.since_seconds * 1000),
+        "since_ms": round((asyncio.get_running_loop().time() - shown.arrived) * 1000),
         "client": shown.client,
         "session": shown.session,
         "priority": shown.priority.name.lower(),

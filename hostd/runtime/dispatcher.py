@@ -142,7 +142,7 @@ class Dispatcher:
 
     def requests(self, most: int | None = None) -> list[RequestView]:
         """Return every request that is being answered or waits now; *most* as for `RequestView.of`."""
-        return self.scheduler.requests(self._loop.time(), most)
+        return self.scheduler.requests(most)
 
     def spending(self) -> list[ProviderSpending]:
         """Return what providers have cost today, and what they may."""

@@ -146,9 +146,9 @@ class Scheduler:
         """Return what each owner of a budget has used up."""
         return self._spending.accounts()
 
-    def requests(self, now: float, most: int | None = None) -> list[RequestView]:
-        """Return every request that is being answered or waits at *now*, model by model; *most* as for `RequestView.of`."""
-        return [each for model in self.models.values() for each in RequestView.of(model, now, most)]
+    def requests(self, most: int | None = None) -> list[RequestView]:
+        """Return every request that is being answered or waits, model by model; *most* as for `RequestView.of`."""
+        return [each for model in self.models.values() for each in RequestView.of(model, most)]
 
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits, or None when it does not wait."""

@@ -96,8 +96,8 @@ class RequestView:
     """One request that is being answered by *model* or waits for it.
 
     *position* is its place in the queue, from 1, and *wait_seconds* how long it is likely to wait on; both are None for one
-    that is being answered, the second also where no service was measured yet. *since_seconds* is how long it has been in hostd.
-    *attempt* counts the targets that it was sent to, *reason* is why it is not at its first.
+    that is being answered, the second also where no service was measured yet. *arrived* is when it came, on
+    the loop's clock. *attempt* counts the targets that it was sent to, *reason* is why it is not at its first.
     """
 
     id: str
@@ -108,12 +108,12 @@ class RequestView:
     priority: Priority
     position: int | None
     wait_seconds: float | None
-    since_seconds: float
+    arrived: float
     attempt: int
     reason: FallbackReason | None
 
     @classmethod
-    def of(cls, model: ModelState, now: float, most: int | None = None) -> "list[RequestView]":
+    def of(cls, model: ModelState, most: int | None = None) -> "list[RequestView]":
         """Return what may be seen of the requests of *model*: those that it answers, then those that wait, in order.
 
         At *most* so many of each, the first: what a queue of thousands costs is then no more than that.
@@ -138,7 +138,7 @@ class RequestView:
                 priority=request.ticket.priority,
                 position=place,
                 wait_seconds=wait,
-                since_seconds=now - request.arrived,
+                arrived=request.arrived,
                 attempt=request.attempt,
                 reason=request.reason,
             )

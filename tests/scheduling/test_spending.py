@@ -123,7 +123,7 @@ def test_one_that_waited_is_moved_when_its_turn_comes(stage: Rehearsal) -> None:
     narrow.arrive("1", "a", answer_tokens=100)
     assert [] == narrow.arrive("2", "a", answer_tokens=1000)
     assert ["serve 2 by local for budget"] == narrow.tell(Finished("1", 1.0, 0.995))
-    assert [] == narrow.scheduler.requests(narrow.now)[1:]
+    assert [] == narrow.scheduler.requests()[1:]
     assert stage.scheduler.spending()[0].cap == 1.0
 
 

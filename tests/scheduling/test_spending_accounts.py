@@ -130,7 +130,7 @@ def test_those_that_wait_are_served_when_there_is_room() -> None:
     client.stage.scheduler.models["local"].profile = profile("local", max_concurrent=8, queue_timeout=70.0)
     client.ask("1", "local", 0.0)
     assert [] == client.ask("2", "local", 5.0)
-    assert [("2", 1)] == [(each.id, each.position) for each in client.stage.scheduler.requests(5.0) if each.position]
+    assert [("2", 1)] == [(each.id, each.position) for each in client.stage.scheduler.requests() if each.position]
     assert [] == client.stage.pass_time(59.0)
     assert ["serve 2 by local"] == client.stage.pass_time(61.0)
     tokens = Accounts(minute="1200 tokens", at_limit="queue")
@@ -149,7 +149,7 @@ def test_none_waits_in_vain() -> None:
     assert [] == client.ask("3", "local", 40.0)
     client.stage.tell(ClientLeft("3"))
     assert [] == client.stage.pass_time(70.0)
-    assert [] == client.stage.scheduler.requests(70.0)[1:]
+    assert [] == client.stage.scheduler.requests()[1:]
     client.ask("4", "local")
     assert [] == client.ask("5", "local", 105.0)
     assert ["refuse 5: closing"] == [each for each in client.stage.tell(ShutdownRequested()) if "refuse" in each]

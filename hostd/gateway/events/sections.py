@@ -3,7 +3,6 @@
 Nothing that changes by itself stands in them, such as how long something has lasted: what has not changed is not sent again.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,12 +54,11 @@ def requests(services: AdminServices) -> dict[str, Any]:
     """Return the requests that are answered or wait, the first of each model, and how many are left out."""
     shown = services.dispatcher.requests(MOST_REQUESTS)
     all_of_them = sum(each.in_flight + each.queued for each in services.dispatcher.view().models.values())
-    now = asyncio.get_running_loop().time()
     rows = []
     for each in shown:
         row = views.request(services, each)
         del row["since_ms"]
-        rows.append(row | {"at": views.timestamp(services.wall_time(now - each.since_seconds), "milliseconds")})
+        rows.append(row | {"at": views.timestamp(services.wall_time(each.arrived), "milliseconds")})
     return {"requests": rows, "left_out": max(0, all_of_them - len(rows))}
 
 
