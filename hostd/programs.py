@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -38,24 +38,37 @@ def find_program(name: str) -> str | None:
 
 
 def start_program(
-    argv: Sequence[str], env: Mapping[str, str], *, stdin: int = NOTHING, stdout: int = NOTHING, stderr: int = NOTHING
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    stdin: int = NOTHING,
+    stdout: int = NOTHING,
+    stderr: int = NOTHING,
+    blocked: Collection[signal.Signals] = (),
 ) -> Program:
     """Start *argv* with exactly *env*; without *stdin* it has none, since one that reads a terminal would be stopped by it.
+
+    The signals *blocked* never reach it, from its first moment on.
 
     Raises:
         OSError: The program cannot be started.
         ValueError: An argument cannot be passed.
     """
-    process = subprocess.Popen(  # noqa: S603 - what to start is the owner's, a list of words, and no shell sees it
-        argv,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        env=dict(env),
-        cwd="/",
-        start_new_session=True,
-        bufsize=0,
-    )
+    # A program inherits what is blocked in the thread that starts it; those for this process wait, or go to another thread.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    try:
+        process = subprocess.Popen(  # noqa: S603 - what to start is the owner's, a list of words, and no shell sees it
+            argv,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=dict(env),
+            cwd="/",
+            start_new_session=True,
+            bufsize=0,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_NOFILE) != _AT_START:
         # Not between fork and exec: code that runs there may deadlock in a process with threads.
         with suppress(OSError, ValueError):

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import IO
 
 from hostd.programs import NOTHING, Program, start_program
@@ -35,14 +35,24 @@ class ChildProcess:
             self._loop.add_reader(self._pidfd, self._end_seen)
 
     @classmethod
-    def spawn(cls, argv: Sequence[str], env: Mapping[str, str], *, output: int, stdin: int = NOTHING) -> "ChildProcess":
+    def spawn(
+        cls,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        output: int,
+        stdin: int = NOTHING,
+        blocked: Collection[signal.Signals] = (),
+    ) -> "ChildProcess":
         """Start *argv* with exactly *env*, both of its outputs going to *output*; needs the running loop.
+
+        *stdin* and *blocked* are those of `start_program`.
 
         Raises:
             OSError: The program cannot be started.
             ValueError: An argument cannot be passed.
         """
-        return cls(start_program(argv, env, stdin=stdin, stdout=output, stderr=output))
+        return cls(start_program(argv, env, stdin=stdin, stdout=output, stderr=output, blocked=blocked))
 
     @property
     def stdin(self) -> IO[bytes] | None:

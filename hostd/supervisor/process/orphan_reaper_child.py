@@ -1,10 +1,10 @@
 """The process that outlives the daemon for a moment: when its standard input ends, it kills every engine that it watches.
 
 It runs as ``python -I -S orphan_reaper_child.py MARK`` in a session of its own, so that a signal for the daemon's group misses it,
-and imports little, so that it costs little memory. Lines that it reads: ``watch PID START``, ``forget PID``, and ``keep PID MARK``
-for an engine with exactly that mark, which is to outlive the daemon and is watched no more. The MARK of the command line is the
-beginning of the mark that each engine of the daemon carries in its environment; on Linux it finds processes that left their
-group, and engines that the daemon started in its last moment.
+started with those signals blocked that ask a program to end, and imports little, so that it costs little memory. Lines that it
+reads: ``watch PID START``, ``forget PID``, and ``keep PID MARK`` for an engine with exactly that mark, which is to outlive the
+daemon and is watched no more. The MARK of the command line is the beginning of the mark that each engine of the daemon carries in
+its environment; on Linux it finds processes that left their group, and engines that the daemon started in its last moment.
 """
 
 import os
@@ -21,8 +21,6 @@ _PROC = os.path.exists("/proc/self/stat")  # noqa: PTH110  # pathlib would doubl
 
 def main() -> None:
     """Read until the daemon has ended, then kill what it left."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
     mark = VARIABLE + os.fsencode(sys.argv[1])
     watched: dict[int, str | None] = {}
     kept: set[bytes] = set()

@@ -212,6 +212,20 @@ def no_file_grows() -> Iterator[None]:
 class TestReaper:
     """The daemon's side."""
 
+    async def test_a_signal_that_comes_at_once_does_not_disarm_it(
+        self, reaper: OrphanReaper, bystander: psutil.Process
+    ) -> None:
+        """Before its program has begun to run, too: a busy machine may take seconds over that."""
+        first = reaper.pid
+        assert first is not None
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            os.kill(first, number)
+        reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
+        await asyncio.sleep(0.2)
+        assert first == reaper.pid
+        await reaper.close()
+        wait_until(lambda: not alive(bystander.pid), 2)
+
     async def test_a_dead_child_is_replaced_and_told_everything_again(
         self, tmp_path: Path, bystander: psutil.Process
     ) -> None:
