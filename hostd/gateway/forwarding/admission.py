@@ -6,7 +6,7 @@ from dataclasses import replace
 from hostd.dialects.base import InferenceRequest
 from hostd.dialects.conversation import conversation_of
 from hostd.dialects.session import session_name
-from hostd.domain.conversation import UNKNOWN, ConversationId
+from hostd.domain.conversation import UNKNOWN
 from hostd.domain.principal import Privacy
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Ticket
@@ -81,7 +81,7 @@ class Admission:
             digest_of(inference) if services.dispatcher.refuses_by_digest else None,
             prompt,
             answer,
-            self._conversation(route, session) if route.keeps else UNKNOWN,
+            conversation_of(principal, session, inference.document) if route.keeps else UNKNOWN,
             accounts,
         )
 
@@ -102,10 +102,3 @@ class Admission:
         if route.reason is FallbackReason.CONTEXT_TOO_LONG and holds_bytes(inference):
             return router.route(query, self._arrived)
         return route
-
-    def _conversation(self, route: Route, session: str | None) -> ConversationId:
-        """Return which conversation the request continues, where a target keeps conversations apart."""
-        profiles = self._services.catalog.profiles
-        if not any(target.model in profiles and profiles[target.model].kv.save for target in route.targets):
-            return UNKNOWN
-        return conversation_of(self._ctx.principal, session, self._inference.document)
