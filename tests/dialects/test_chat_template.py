@@ -160,6 +160,6 @@ def test_names(text: str, names: set[str]) -> None:
 @pytest.mark.parametrize("part", ["{{", "{%", "{{ '\\'", '{{ "', "<think", "think:"])
 def test_a_hostile_template_is_read_once(part: str) -> None:
     """However many brackets and quotes it opens, its length alone counts."""
-    began = time.perf_counter()
+    began = time.thread_time()
     assert set() == names_in(part * 100_000)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 2

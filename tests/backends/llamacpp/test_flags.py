@@ -40,14 +40,17 @@ def old(tmp_path: Path) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("program", BUILDS)
 def test_a_real_build_understands_hostds_flags(program: tuple[str, ...]) -> None:
-    """The build rejects it within a third of a second; the second time it is not asked."""
+    """The build rejects it at once; the second time it is not asked."""
     flags, words = KnownFlags(), ("-m", "/m.gguf", "-np", "2", "--metrics", "-ngl", "0", "--device", "none")
     began = time.monotonic()
     flags.check(program, words, {}, ())
-    assert time.monotonic() - began < 2.0  # 10 to 40 ms on an idle machine
-    began = time.monotonic()
-    flags.check(program, words, {}, ())
-    assert time.monotonic() - began < 0.05
+    assert time.monotonic() - began < 10  # 10 to 40 ms on an idle machine
+    again = []
+    for _ in range(5):
+        began = time.monotonic()
+        flags.check(program, words, {}, ())
+        again.append(time.monotonic() - began)
+    assert min(again) < 0.005
     assert words == flags.known(program, words)
 
 

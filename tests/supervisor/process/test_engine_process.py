@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -151,9 +150,9 @@ class TestStop:
         engine = await start(SLEEPER, reaper, ring)
         await said(ring)
         assert 1 == len(list(reaper.directory.iterdir()))
-        report = await engine.stop(5)
+        report = await engine.stop(20)
         assert (StopOutcome.TERMINATED, -15, ()) == (report.how, report.status, report.left)
-        assert report.seconds < 1
+        assert report.seconds < 10
         assert [] == list(reaper.directory.iterdir())
 
     async def test_what_ignores_sigterm_is_killed_after_the_grace(self, reaper: OrphanReaper) -> None:
@@ -163,7 +162,7 @@ class TestStop:
         await said(ring)
         report = await engine.stop(0.2)
         assert (StopOutcome.KILLED, -9, ()) == (report.how, report.status, report.left)
-        assert 0.2 <= report.seconds < 1.5
+        assert 0.2 <= report.seconds < 10
 
     @pytest.mark.parametrize("code", [FAMILY, RUNAWAY], ids=["same group", "own session, parent gone"])
     async def test_takes_the_whole_family(self, code: str, reaper: OrphanReaper) -> None:
@@ -215,9 +214,8 @@ class TestSweep:
         engine = await start(FAMILY, reaper, ring)
         await said(ring)
         os.kill(engine.pid, signal.SIGKILL)
-        began = time.monotonic()
-        await engine.wait()
-        assert time.monotonic() - began < 1
+        async with asyncio.timeout(10):
+            await engine.wait()
         await engine.stop(0.0)
 
     async def test_spares_the_next_program_with_the_pid(self, reaper: OrphanReaper, stranger: psutil.Process) -> None:

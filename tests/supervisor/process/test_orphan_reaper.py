@@ -224,7 +224,7 @@ class TestReaper:
         await asyncio.sleep(0.2)
         assert first == reaper.pid
         await reaper.close()
-        wait_until(lambda: not alive(bystander.pid), 2)
+        wait_until(lambda: not alive(bystander.pid), 20)
 
     async def test_a_dead_child_is_replaced_and_told_everything_again(
         self, tmp_path: Path, bystander: psutil.Process
@@ -240,7 +240,7 @@ class TestReaper:
         await asyncio.to_thread(wait_until, lambda: reaper.pid not in (None, first), 5)
         await reaper.close()
         assert "<Reaper not running, watching 1>" == repr(reaper)
-        wait_until(lambda: not alive(bystander.pid), 2)
+        wait_until(lambda: not alive(bystander.pid), 20)
 
     async def test_what_was_forgotten_is_left_alone(self, reaper: OrphanReaper, bystander: psutil.Process) -> None:
         """An engine that ended is not killed again, and its record is gone."""
@@ -288,7 +288,7 @@ class TestReaper:
         reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
         assert not reaper.keep(bystander.pid, KEPT)
         await reaper.close()
-        wait_until(lambda: not alive(bystander.pid), 2)
+        wait_until(lambda: not alive(bystander.pid), 20)
 
     async def test_a_record_that_cannot_be_written_leaves_nothing_behind(
         self, reaper: OrphanReaper, bystander: psutil.Process, tmp_path: Path
@@ -299,7 +299,7 @@ class TestReaper:
         reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
         assert [in_its_place.name] == os.listdir(tmp_path)  # noqa: PTH208 - one call, which waits for nothing
         await reaper.close()
-        wait_until(lambda: not alive(bystander.pid), 2)
+        wait_until(lambda: not alive(bystander.pid), 20)
 
     async def test_a_record_that_a_full_disk_cannot_take_is_told(
         self, reaper: OrphanReaper, bystander: psutil.Process, tmp_path: Path
@@ -314,7 +314,7 @@ class TestReaper:
         )
         assert [] == os.listdir(tmp_path)  # noqa: PTH208 - as above
         await reaper.close()
-        wait_until(lambda: not alive(bystander.pid), 2)
+        wait_until(lambda: not alive(bystander.pid), 20)
 
     async def test_a_disk_that_was_full_before_is_told_of_once(self, tmp_path: Path, bystander: psutil.Process) -> None:
         """By the lock on the state folder, at the start; each engine's record does not say it again."""
@@ -324,7 +324,7 @@ class TestReaper:
             reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
         assert ([], []) == (logged, os.listdir(tmp_path / "engines"))  # noqa: PTH208 - as above
         await reaper.close()
-        wait_until(lambda: not alive(bystander.pid), 2)
+        wait_until(lambda: not alive(bystander.pid), 20)
 
     async def test_starts_without_a_folder(self, tmp_path: Path, bystander: psutil.Process) -> None:
         """Where the folder cannot be made, engines still end with the daemon."""
@@ -333,4 +333,4 @@ class TestReaper:
         await reaper.start()
         reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
         await reaper.close()
-        wait_until(lambda: not alive(bystander.pid), 2)
+        wait_until(lambda: not alive(bystander.pid), 20)
