@@ -26,6 +26,12 @@ _SECTION = "section: "
 OpenDaemon = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests before the others, so that no process is left alone with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_state_of_the_owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What a test does not put elsewhere is not written where this user's own hostd keeps its state."""
