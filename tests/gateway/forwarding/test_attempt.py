@@ -603,7 +603,7 @@ class TestAfterTheFirstByte:
 
     async def test_ends_a_stream_whose_engine_is_stopped(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         """An engine that is unloaded after its answers had their time to finish leaves no client waiting."""
-        monkeypatch.setattr(engine_control, "DRAIN_LIMIT", 0.1)
+        monkeypatch.setattr(engine_control.EngineController.unload, "__defaults__", (0.1,))
         answering = await hold(stage, "strict")
         assert State.COLD is await stage.app.dispatcher.unload("strict")
         answer = await asyncio.wait_for(answering, 5)
