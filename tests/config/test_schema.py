@@ -46,13 +46,13 @@ def test_it_has_the_keys_that_are_checked(shape: type[Section]) -> None:
 
 def test_every_key_says_what_it_means() -> None:
     """An editor has something to show for each key, and never offers null."""
-    for name, definition in schema()["$defs"].items():
+    document = schema()
+    definitions = document["$defs"]
+    for name, definition in definitions.items():
         for key, described in definition.get("properties", {}).items():
-            meant = "const" in described or "description" in schema()["$defs"].get(
-                described.get("$ref", "").rpartition("/")[2], described
-            )
-            assert meant, f"{name}.{key}"
-    assert not [node for node in _nodes(schema()) if node.get("type") == "null" or node.get("default", 0) is None]
+            referred = definitions.get(described.get("$ref", "").rpartition("/")[2], described)
+            assert "const" in described or "description" in referred, f"{name}.{key}"
+    assert not [node for node in _nodes(document) if node.get("type") == "null" or node.get("default", 0) is None]
 
 
 def test_defaults_are_as_an_owner_writes_them() -> None:

@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,11 +24,10 @@ def _nodes() -> list[tuple[str, ast.AST]]:
     ]
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
-    """Yield the module, the name and the node of every call."""
-    for module, node in _nodes():
-        if isinstance(node, ast.Call):
-            yield module, ast.unparse(node.func), node
+@cache
+def calls() -> list[tuple[str, str, ast.Call]]:
+    """Return the module, the name and the node of every call."""
+    return [(module, ast.unparse(node.func), node) for module, node in _nodes() if isinstance(node, ast.Call)]
 
 
 def imported() -> dict[str, set[str]]:
