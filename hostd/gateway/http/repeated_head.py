@@ -24,7 +24,7 @@ class ReceivedBody(EmptyStreamReader):
         self.total_compressed_bytes = None
         self._data = data
 
-    def read_nowait(self, n: int = -1) -> bytes:  # noqa: ARG002 - as above
+    def read_nowait(self, n: int = -1) -> bytes:  # noqa: ARG002 - there is nothing to divide
         """Return the body; nothing when it has been read."""
         data, self._data = self._data, b""
         return data
