@@ -22,12 +22,20 @@ settings.register_profile("hostd", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("hostd")
 
 _SECTION = "section: "
+_JOURNEYS = Path(__file__).parent / "journeys"
 
 OpenDaemon = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests before the others, so that no process is left alone with a long one at the end."""
+    """Put files with slow tests before the others, so that no process is left alone with a long one at the end.
+
+    Journeys start the real programs, and all of them count as slow.
+    """
+    for item in items:
+        if _JOURNEYS in item.path.parents:
+            item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

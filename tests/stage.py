@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -238,14 +238,15 @@ async def rogue(stage: Stage, model: str, *pieces: bytes, kind: str = "text/even
     """Put a server that sends *pieces* one by one, and then closes, in the place of the engine of *model*."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode())
-        for piece in pieces:
-            writer.write(piece)
-            with suppress(ConnectionError):
-                await writer.drain()
-            await asyncio.sleep(0.002)  # so that the pieces are more than one chunk
-        writer.close()
+        # A client that leaves again says nothing.
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode())
+            for piece in pieces:
+                writer.write(piece)
+                with suppress(ConnectionError):
+                    await writer.drain()
+                await asyncio.sleep(0.002)  # so that the pieces are more than one chunk
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:

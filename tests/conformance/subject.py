@@ -106,10 +106,12 @@ class Subject:
     async def until_busy(self, *, expected: bool) -> None:
         """Return when the engine works, or when it rests."""
         # llama-server looks for disconnected clients after a second in which it had no result for any client, /slots included.
-        pause = 0.02 if expected else 1.2
-        async with asyncio.timeout(SOON):
-            while expected is not await self.busy():  # noqa: ASYNC110  # no event says so
+        # On a busy machine that second takes longer, and asking again too soon would put it off for ever.
+        pause, longer = (0.02, 1.0) if expected else (1.2, 2.0)
+        async with asyncio.timeout(SOON if expected else 5 * SOON):
+            while expected is not await self.busy():
                 await asyncio.sleep(pause)
+                pause *= longer
 
     async def until_working(self, slots: int) -> None:
         """Return when it works on so many requests, or, where it does not report slots, after a second."""

@@ -27,7 +27,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield running
 
 
-@pytest.mark.slow
 def test_boot_ends_although_some_models_cannot_load(host: Host) -> None:
     """/readyz is 200, and names those that failed."""
     ready = host.get("/readyz").json

@@ -3,12 +3,9 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.hardware.fake_driver import build
 from tests.journeys.host import profile, run, started, until, write_files
 
-pytestmark = pytest.mark.slow
 HEAD = "driver 580.95.05\ncuda 13000\n"
 CARD = "gpu NVIDIA GeForce RTX 4090;GPU-1111;00000000:01:00.0;24564;364;1024;8.9\n"
 LOST = "fail nvmlDeviceGetMemoryInfo 15 0\n"

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import Say
 from tests.journeys.chaos import Victim, fill, report, small_disk, stop
 from tests.journeys.chaos_agents import COUNTS, Agents, Outcome, Question, ask, calm_answers
@@ -78,7 +76,6 @@ def _answered(url: str, question: Question) -> bool:
     return ask(url, question, None)[0] == "whole"
 
 
-@pytest.mark.slow
 def test_agents_among_accidents(tmp_path: Path, say: Say) -> None:
     """No success is cut short, nobody waits while memory is free, nothing is left behind, and everything comes back."""
     weights = tmp_path / "a.gguf"

@@ -19,7 +19,6 @@ from hostd.telemetry.sqlite_file import ask
 from tests.journeys.host import Reply, all_gone, started, until
 from tests.journeys.states import files, row
 
-pytestmark = pytest.mark.slow
 SOURCE = Path(__file__).with_name("clock_shift.c")
 YEAR = 365 * 86400
 

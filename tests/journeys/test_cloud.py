@@ -199,7 +199,6 @@ def test_what_is_private_stays(host: Host, vendor: Provider, *, streamed: bool) 
     assert before == len(vendor.asked())
 
 
-@pytest.mark.slow
 def test_too_many_requests_hold_for_the_whole_provider(host: Host, vendor: Provider) -> None:
     """Until its time is up no target of it is asked; the refusal tells that time, and another provider is asked all the same."""
     vendor.script(status=429, headers={"Retry-After": "3"})
@@ -216,7 +215,6 @@ def test_too_many_requests_hold_for_the_whole_provider(host: Host, vendor: Provi
     assert int(waited.headers["x-hostd-queue-ms"]) > 0
 
 
-@pytest.mark.slow
 def test_a_long_hold_is_refused_at_once(host: Host, vendor: Provider) -> None:
     """A request that could only wait in vain is told the provider's time, bounded to a minute."""
     with provider() as other:
@@ -265,7 +263,6 @@ def test_the_key_goes_to_the_provider_alone(host: Host, vendor: Provider) -> Non
     assert KEY not in host.output.read_text()
 
 
-@pytest.mark.slow
 def test_a_provider_that_is_down(tmp_path: Path) -> None:
     """Falls back for want of a connection; once it is back, it answers again. An unknown certificate is no connection either."""
     with provider() as gone:
@@ -285,7 +282,6 @@ def test_a_provider_that_is_down(tmp_path: Path) -> None:
             assert [] == strange.asked()
 
 
-@pytest.mark.slow
 def test_a_key_in_a_file(tmp_path: Path, vendor: Provider) -> None:
     """Is used if nobody else may read it, or else refused in words; systemd's own folder needs no mode."""
     vendor.script()
@@ -306,7 +302,6 @@ def test_a_key_in_a_file(tmp_path: Path, vendor: Provider) -> None:
         until(lambda: running.chat("filed").status == 200)
 
 
-@pytest.mark.slow
 def test_through_a_proxy(tmp_path: Path, vendor: Provider) -> None:
     """As the environment wants it; one that does not forward is no connection, and nothing goes around it."""
     vendor.script()

@@ -98,7 +98,6 @@ def saved_files(state: Path) -> list[Path]:
     return sorted((state / "kv").glob("*.kv"))
 
 
-@pytest.mark.slow
 async def test_goes_on_after_an_unload_and_a_restart(daemon: Open, tmp_path: Path) -> None:
     """With all that was read before; the files are this user's alone, and a conversation that is nobody's is read anew."""
     talk = Talk("heron")
@@ -115,7 +114,6 @@ async def test_goes_on_after_an_unload_and_a_restart(daemon: Open, tmp_path: Pat
         assert await Talk("stork", "Be kind.").go_on(stage) <= SLACK
 
 
-@pytest.mark.slow
 async def test_more_conversations_than_slots(daemon: Open) -> None:
     """Each goes on where it was, and a new one need not read the instructions that it has in common with another."""
     talks = [Talk(word) for word in ("heron", "stork", "crane", "egret")]
@@ -129,7 +127,6 @@ async def test_more_conversations_than_slots(daemon: Open) -> None:
                 assert await talk.go_on(stage) >= before - SLACK
 
 
-@pytest.mark.slow
 async def test_another_build_reads_anew(daemon: Open, profile: tuple[Profile, Settings]) -> None:
     """As does one with another type of cache: what it would compute is not the same."""
     talk = Talk("heron")
@@ -145,7 +142,6 @@ async def test_another_build_reads_anew(daemon: Open, profile: tuple[Profile, Se
         assert await talk.go_on(stage) <= SLACK
 
 
-@pytest.mark.slow
 async def test_a_cut_file_is_not_restored(daemon: Open, tmp_path: Path) -> None:
     """The conversation is read anew, by an engine that never saw the file."""
     talk = Talk("heron")
@@ -159,7 +155,6 @@ async def test_a_cut_file_is_not_restored(daemon: Open, tmp_path: Path) -> None:
         assert await talk.go_on(stage) >= before - SLACK
 
 
-@pytest.mark.slow
 async def test_a_file_that_the_engine_refuses_costs_the_engine(
     daemon: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +172,6 @@ async def test_a_file_that_the_engine_refuses_costs_the_engine(
         assert not path.exists()
 
 
-@pytest.mark.slow
 async def test_a_full_disk(daemon: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be written is not kept; the request for which a slot was needed is answered all the same."""
     talks = [Talk(word) for word in ("heron", "stork", "crane")]
@@ -200,7 +194,6 @@ async def test_a_full_disk(daemon: Open, tmp_path: Path, monkeypatch: pytest.Mon
         assert await talks[0].go_on(stage) <= SLACK
 
 
-@pytest.mark.slow
 async def test_an_engine_that_is_killed_while_it_saves(
     daemon: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +236,6 @@ async def words_of(stage: Stage, path: Path) -> str:
     return text
 
 
-@pytest.mark.slow
 async def test_no_conversation_holds_a_word_of_another(daemon: Open, tmp_path: Path) -> None:
     """Over 200 turns of six, interleaved at random with unloads: what a slot was saved with is its conversation's alone.
 
@@ -287,7 +279,6 @@ def same(found: Likely, expected: Likely) -> bool:
     return len(both) >= 2 and all(abs(found[word] - expected[word]) < ROUNDING for word in both)
 
 
-@pytest.mark.slow
 async def test_answers_as_if_nothing_had_been_saved(daemon: Open) -> None:
     """What is restored after an unload, a restart or a slot's other use leads to the same words as a prompt that is read anew."""
     talks = [Talk(word) for word in ("heron", "stork", "crane")]
@@ -307,7 +298,6 @@ async def test_answers_as_if_nothing_had_been_saved(daemon: Open) -> None:
     assert not any(same(one, other) for one, other in itertools.combinations(anew[-3:], 2))
 
 
-@pytest.mark.slow
 async def test_conversations_at_once_keep_to_themselves(daemon: Open, tmp_path: Path) -> None:
     """Six in two slots, all asking at the same time, with unloads in between: each reuses its own and answers as if alone."""
     talks = [Talk(word) for word in ("heron", "stork", "crane", "egret", "raven", "robin")]

@@ -47,19 +47,16 @@ async def daemon(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         yield partial(opened, Settings(listen=("127.0.0.1:0",), profiles={"tiny": saving}, commands=stand.commands))
 
 
-@pytest.mark.slow
 async def test_answers_as_if_nothing_had_been_saved(daemon: Open) -> None:
     """As with a model that attends to all tokens."""
     await dense.test_answers_as_if_nothing_had_been_saved(daemon)
 
 
-@pytest.mark.slow
 async def test_conversations_at_once_keep_to_themselves(daemon: Open, tmp_path: Path) -> None:
     """As with a model that attends to all tokens."""
     await dense.test_conversations_at_once_keep_to_themselves(daemon, tmp_path)
 
 
-@pytest.mark.slow
 async def test_a_conversation_that_is_changed_in_the_middle(daemon: Open) -> None:
     """Its saved state is of more than it has by now: whatever the engine makes of it, the answer is that of a prompt read anew."""
     talks = [Talk(word) for word in ("heron", "stork")]

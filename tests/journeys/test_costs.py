@@ -13,7 +13,6 @@ PAID = 0.002032
 HEADERS = {"x-hostd-client": "bot"}
 
 
-@pytest.mark.slow
 def test_the_owner_sees_what_stayed_local(tmp_path: Path) -> None:
     """At once, by model, role, client and day; with what the same tokens would cost at another model."""
     with (
@@ -58,7 +57,6 @@ def test_the_owner_sees_what_stayed_local(tmp_path: Path) -> None:
         ]
 
 
-@pytest.mark.slow
 def test_a_week_is_reported(tmp_path: Path) -> None:
     """Which role falls back and why, and which model was loaded although nothing was asked of it."""
     gone = {"variants": [{"backend": "llamacpp", "path": "/gone/model.gguf"}]}

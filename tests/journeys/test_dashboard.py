@@ -18,7 +18,6 @@ from tests.journeys.host import Host, profile, serving
 from tests.security.rebinding import BROWSER
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="no chromium: apt install chromium"),
     pytest.mark.asyncio(loop_scope="module"),
 ]

@@ -7,8 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from hostd.doctor.runner import CHECKS
 from tests.journeys.host import environment_for, profile, run, serving, write_files
 
@@ -72,7 +70,6 @@ def test_a_home_with_everything_wrong(tmp_path: Path) -> None:
     assert any("absent.gguf" in each["why"] for each in found["profiles"])
 
 
-@pytest.mark.slow
 def test_beside_a_daemon(tmp_path: Path) -> None:
     """Its port, its state folder and its model are as they should be, and it is told from another one."""
     with serving(tmp_path, profile("good")) as host:

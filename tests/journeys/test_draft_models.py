@@ -17,7 +17,6 @@ from tests.journeys.host import profile, serving
 from tests.journeys.test_predicted_memory import PROGRAM, SCRIPT, serve
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not importlib.util.find_spec("xllamacpp"), reason="xllamacpp is not installed"),
     pytest.mark.skipif(not importlib.util.find_spec("gguf"), reason="gguf, which makes the models, is not installed"),
 ]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.faults.catalogue import CATALOGUE, LONGEST, MOST_ATTEMPTS, Scenario
 from tests.faults.provoked import OTHER, TOKENS, Json, Observed
@@ -43,7 +42,6 @@ def ask(host: Host, model: str, body: Mapping[str, Any]) -> tuple[Answer, float,
     return Answer(answer.status_code, answer.headers, answer.content), began, time.monotonic() - began
 
 
-@pytest.mark.slow
 def test_each_at_the_same_time(tmp_path: Path) -> None:
     """Each is answered as it is alone."""
     runs: list[tuple[str, Scenario, bool]] = [

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from hostd.supervisor.launch import free_port
 from tests.journeys.host import Host, profile, started, until, write_files
 
@@ -16,7 +14,6 @@ def _ask(host: Host, model: str, text: str = "Hello", **headers: str) -> Any:
     return host.post("/v1/chat/completions", {"model": model, "messages": said, "max_tokens": 4}, TALK | headers)
 
 
-@pytest.mark.slow
 def test_gateways_that_lead_back_to_one_another(tmp_path: Path) -> None:
     """A role whose model is, over a detour, the role itself: refused after some hops, or answered by its safety model."""
     first, second = tmp_path / "first", tmp_path / "second"

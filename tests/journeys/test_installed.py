@@ -15,8 +15,6 @@ import yaml
 from tests.journeys.host import MODELS, environment_for, run, started, until
 from tests.packages import ROOT, build_wheel
 
-pytestmark = pytest.mark.slow
-
 PATIENCE = 600
 """Seconds for an installation; packages may have to come over a network."""
 BARE = {"PATH": "/usr/bin:/bin"}

@@ -14,8 +14,6 @@ import pytest
 
 from tests.journeys.host import Host, all_gone, profile, run, started, until, write_files
 
-pytestmark = pytest.mark.slow
-
 KEEP = "--keep-engines"
 
 

@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from tests.journeys.host import DEADLINE, all_gone, profile, serving, until
 
 CLIENTS = 10
@@ -24,7 +22,6 @@ def _ends_honestly(body: bytes) -> bool:
     return complete != failed
 
 
-@pytest.mark.slow
 def test_engine_killed_while_it_streams(tmp_path: Path) -> None:
     """Ten streams end complete or with an error event, and the next request is served by a new engine."""
     limits = {"max_concurrent": CLIENTS}
@@ -58,7 +55,6 @@ def test_engine_killed_while_it_streams(tmp_path: Path) -> None:
         assert 1 == row["restarts"]
 
 
-@pytest.mark.slow
 def test_daemon_killed(tmp_path: Path) -> None:
     """R34: engines that nobody watched any more held the memory for good. None outlives a daemon that was killed."""
     with serving(tmp_path, profile("one"), profile("two", "tiny-story.gguf")) as host:
@@ -71,7 +67,6 @@ def test_daemon_killed(tmp_path: Path) -> None:
         assert time.monotonic() - killed < 5
 
 
-@pytest.mark.slow
 def test_asked_to_stop(tmp_path: Path) -> None:
     """SIGTERM lets an answer finish, ends the engines and exits with 0."""
     with serving(tmp_path, profile("chat")) as host, ThreadPoolExecutor(1) as clients:

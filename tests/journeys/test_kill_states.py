@@ -18,7 +18,6 @@ from tests.journeys.host import DEADLINE, Host, all_gone, until
 from tests.journeys.states import ROOT, bring, daemon, files, row
 from tests.journeys.test_sleep import asked, small
 
-pytestmark = pytest.mark.slow
 STATES = (State.COLD, State.LOADING, State.READY, State.DRAINING, State.STOPPING, State.FAILED)
 
 

@@ -15,7 +15,6 @@ import pytest
 from tests.journeys.host import MODELS, Host, Reply, profile, serving, until
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="needs xllamacpp: run scripts/setup test"),
 ]
 

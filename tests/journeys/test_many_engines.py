@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from tests.backends.running import installed, needs
 from tests.counting_model import counted, write_counting_model
@@ -185,7 +184,6 @@ def check(answers: list[Answer]) -> None:
         assert texts.get(model, each.text).strip() == each.text.strip()
 
 
-@pytest.mark.slow
 def test_a_server_that_does_not_run(tmp_path: Path) -> None:
     """Its model's next variant is served, one without is told why; once it runs, it is found, and seen as it is."""
     with llama_server(tmp_path, "theirs", up=False, tokens=20) as theirs:

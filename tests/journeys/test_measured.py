@@ -3,13 +3,10 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from hostd.telemetry.sqlite_file import ask
 from tests.journeys.host import profile, serving, until
 
 
-@pytest.mark.slow
 def test_the_plan_after_two_loads_is_what_the_engine_holds(tmp_path: Path) -> None:
     """Within 2 %, with the tier and the error told; and the engine's log, wordier for it, has nothing of the prompt."""
     records = tmp_path / "state" / "hostd" / "ledger.sqlite"

@@ -19,8 +19,6 @@ import pytest
 
 from tests.journeys.host import LARGE, Host, large, needed_memory, started, until, write_files, write_machine
 
-pytestmark = pytest.mark.slow
-
 SWAP = 3.0
 """Seconds that an engine of this size takes to stop, and its memory to be seen to be back, on a slow machine."""
 

@@ -34,7 +34,6 @@ PROGRAM = (sys.executable, "-P", "-u", str(LAUNCHER))
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make-demo-models"
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not importlib.util.find_spec("xllamacpp"), reason="xllamacpp is not installed"),
     pytest.mark.skipif(not importlib.util.find_spec("gguf"), reason="gguf, which makes the model, is not installed"),
 ]

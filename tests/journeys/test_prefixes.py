@@ -113,7 +113,6 @@ def cached(answer: Json) -> int:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("client", TURNS)
 async def test_a_turn_begins_with_the_one_before(stage: Stage, client: str) -> None:
     """In the engine's own tokens, and in its cache. A tool that has been loaded on the way is read behind all others."""
@@ -134,7 +133,6 @@ async def test_a_turn_begins_with_the_one_before(stage: Stage, client: str) -> N
         assert cached(answers[number]) >= shared - SLACK
 
 
-@pytest.mark.slow
 async def test_a_chat_with_a_late_system_message(stage: Stage) -> None:
     """Is answered although the template takes none there, and stays where it was: the next turn begins with this one."""
     first = [

@@ -234,7 +234,6 @@ def _benchmark(*arguments: str) -> None:
     assert 0 == done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["selfcheck", "ci"])
 def test_the_benchmark_of_leaks_finds_none(benchmarked: tuple[Host, int], tmp_path: Path, stream: str) -> None:
     """`pii-leak-benchmark`: nothing reaches its capture, and the answers come back whole, split over one character each."""
@@ -243,7 +242,6 @@ def test_the_benchmark_of_leaks_finds_none(benchmarked: tuple[Host, int], tmp_pa
     _benchmark("pii_leak_benchmark.cli", *argv, *(["--out", str(tmp_path / "out")] if stream == "ci" else []))
 
 
-@pytest.mark.slow
 def test_the_benchmark_of_answers_gets_its_values_back(benchmarked: tuple[Host, int], tmp_path: Path) -> None:
     """Its second profile: nothing leaves by any of its sites, and what is echoed comes back however it is split and written.
 

@@ -4,12 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.journeys.host import Host, profile, serving, until
 from tests.journeys.test_whole_answers import TEMPLATE
-
-pytestmark = pytest.mark.slow
 
 
 def found(host: Host, model: str) -> dict[str, Any]:

@@ -59,7 +59,6 @@ def loads(host: Host, model: str) -> None:
     assert (200, model) == ((reply := host.chat(model)).status, reply.headers["x-hostd-model"])
 
 
-@pytest.mark.slow
 def test_a_file_of_a_repository(tmp_path: Path, remote: hub.Hub) -> None:
     """A profile with ``hf`` and ``file``: refused, pulled by its name, served by the real engine."""
     variants = [{"backend": "llamacpp", "hf": hub.REPO, "file": "tiny-chat.gguf"}]
@@ -70,7 +69,6 @@ def test_a_file_of_a_repository(tmp_path: Path, remote: hub.Hub) -> None:
         loads(host, "chat")
 
 
-@pytest.mark.slow
 def test_a_tag_of_ollamas_library(tmp_path: Path, remote: hub.Hub) -> None:
     """A profile with a tag: refused, pulled into Ollama's store, served by an Ollama that hostd starts for it."""
     managed = profile("chat", variants=[{"backend": "ollama", "tag": "tiny-chat:1b"}], args={}, warm=COLD)
@@ -90,7 +88,6 @@ def test_a_tag_of_ollamas_library(tmp_path: Path, remote: hub.Hub) -> None:
         assert not any(each.is_running() for each in family)
 
 
-@pytest.mark.slow
 def test_an_ollama_that_runs_already(tmp_path: Path, remote: hub.Hub) -> None:
     """An attached server: its models load and unload there, what it lacks is reported, and it is never stopped."""
     theirs, port = tmp_path / "theirs", free_port()

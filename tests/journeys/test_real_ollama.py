@@ -32,7 +32,6 @@ COLD = {"preload": False}
 CONTEXT = 1024
 GO_TEMPLATE = b"{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}<|assistant|>"
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(
         PROGRAM is None, reason="ollama is not installed: run scripts/engines ollama, where Go is installed"
     ),

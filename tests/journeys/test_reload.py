@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 import yaml
 
 from hostd.supervisor.launch import free_port
 from tests.journeys.host import Host, Reply, serving, started, until, write_files
 from tests.stage import ENGINE
-
-pytestmark = pytest.mark.slow
 
 REQUESTS, OF_REMOVED, RELOADS = 200, 20, 10
 COMMAND = {"llamacpp": {"command": list(ENGINE)}}

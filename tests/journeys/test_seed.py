@@ -4,15 +4,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from tests.journeys.cloud_provider import cloud, provider, serving_cloud
 from tests.journeys.host import Reply, profile, started, until, write_files
 
 LONG = {"max_tokens": 1500, "ignore_eos": True}
 
 
-@pytest.mark.slow
 def test_overflow_is_answered_by_the_fallback(tmp_path: Path) -> None:
     """Of six clients of a model with two places, four are answered by its fallbacks, and are told why."""
     limits = {"max_concurrent": 2, "queue_timeout": "50ms"}

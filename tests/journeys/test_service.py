@@ -19,7 +19,6 @@ from tests.journeys.host import Host, profile, until
 from tests.journeys.machine.systemd_machine import HOSTD, Machine, booted, start_logind
 from tests.journeys.machine.systemd_service import MODEL, SERVICE, Service, answers, now
 
-pytestmark = pytest.mark.slow
 BLOCKER = "import signal; signal.signal(signal.SIGRTMIN, lambda *_: __import__('time').sleep(600))\n"
 """Loaded by every Python of /opt/hostd: a signal then blocks the main thread, and the event loop with it."""
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 from redis import Redis
 
 from tests.journeys.host import Host, profile, serving, until
@@ -34,7 +33,6 @@ def _requests_today(host: Host) -> int:
 
 
 @needs_redis
-@pytest.mark.slow
 def test_hosts_that_share_a_budget_and_a_conversation(tmp_path: Path) -> None:
     """A step of an agent that the other host began goes on with the same model, and what one has used up the other counts."""
     profiles = profile("quick"), profile("thorough")

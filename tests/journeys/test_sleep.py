@@ -93,7 +93,6 @@ def tree(stage: Stage, model: str) -> list[psutil.Process]:
     return [server, *server.children(recursive=True)]
 
 
-@pytest.mark.slow
 async def test_a_model_that_sleeps_is_back_sooner_than_one_that_loads(tmp_path: Path) -> None:
     """Of two that do not fit together one sleeps, and wakes in its own process; unloaded or left asleep, none stays behind."""
     environment = environment_for(tmp_path)
@@ -119,7 +118,6 @@ async def test_a_model_that_sleeps_is_back_sooner_than_one_that_loads(tmp_path: 
     assert all_gone(first)
 
 
-@pytest.mark.slow
 async def test_a_sleeper_that_is_killed_loads_anew(tmp_path: Path) -> None:
     """An engine that dies asleep is found by the next request, which gets its answer."""
     async with small(tmp_path, 1, {}, {}) as stage:
@@ -132,7 +130,6 @@ async def test_a_sleeper_that_is_killed_loads_anew(tmp_path: Path) -> None:
         await asked(stage, "a")
 
 
-@pytest.mark.slow
 async def test_a_pretender_is_stopped_and_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that says that it sleeps and keeps its memory is ended, and the next time ended at once."""
     monkeypatch.setattr(engine_sleep, "LETS_GO", 0.5)

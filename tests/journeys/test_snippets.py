@@ -25,7 +25,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield running
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, each in SNIPPETS.items() if each.language is Language.PYTHON])
 def test_a_framework_uses_its_tool(host: Host, tmp_path: Path, name: str) -> None:
     """The tool's words are in the answer that it prints."""

@@ -16,7 +16,6 @@ import pytest
 from tests.journeys.chaos import fill, small_disk
 from tests.journeys.host import Host, profile, started, until, write_files
 
-pytestmark = pytest.mark.slow
 needs_root = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="takes root, and mount")
 
 

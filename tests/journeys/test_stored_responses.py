@@ -107,7 +107,6 @@ def test_a_response_can_be_told_again(client: Any) -> None:
     assert events[3:] == list(client.responses.retrieve(said.id, stream=True, starting_after=2))
 
 
-@pytest.mark.slow
 def test_own_suite(host: Host) -> None:
     """openai-python's own tests pass, but those of what runs in the background, and of what only OpenAI's server can undo."""
     files = ("tests/api_resources/test_responses.py", "tests/api_resources/responses/test_input_items.py")

@@ -17,7 +17,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield running
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: f"{suite.package} {suite.name}")
 def test_a_suite_passes(host: Host, suite: Suite) -> None:
     """With strict and loose validation, where its client has both."""

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.journeys.host import Host, all_gone, profile, serving, until
 
@@ -33,7 +32,6 @@ def test_a_cold_model_loads_once_for_all_who_wait(tmp_path: Path) -> None:
         assert all_gone(engines)
 
 
-@pytest.mark.slow
 def test_load_and_unload_by_hand(tmp_path: Path) -> None:
     """`hostd load` and `hostd unload` do what they say, and `ps`, `ls`, `show`, `logs` and `chat` tell of it."""
     with serving(tmp_path, profile("hand", warm={"preload": False})) as host:
@@ -53,7 +51,6 @@ def test_load_and_unload_by_hand(tmp_path: Path) -> None:
         assert 5 == host.cli("load", "hant").returncode
 
 
-@pytest.mark.slow
 def test_a_client_that_goes_frees_the_engine(tmp_path: Path) -> None:
     """With one slot, a stream without a reader does not keep the next client waiting."""
     limits = {"max_concurrent": 1, "queue_timeout": "20s"}

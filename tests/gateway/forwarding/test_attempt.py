@@ -6,7 +6,7 @@ import re
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,18 +67,18 @@ async def unending(stage: Stage, model: str, data: bytes, how: str) -> AsyncIter
     """Put a server in the place of *model*'s engine that sends *data*, and then no end of its chunked answer."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-        writer.write(b"%x\r\n%s\r\n" % (len(data), data))
-        with suppress(ConnectionError):
-            while how != "broken":
-                await writer.drain()
-                await asyncio.sleep(0.05)
-                if how == "chatty":
-                    writer.write(b"8\r\n: ping\n\n\r\n")
-                if reader.at_eof():
-                    break
-        writer.close()
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+            writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+            with suppress(ConnectionError):
+                while how != "broken":
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
+                    if how == "chatty":
+                        writer.write(b"8\r\n: ping\n\n\r\n")
+                    if reader.at_eof():
+                        break
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
@@ -92,10 +92,12 @@ async def refusing(stage: Stage, model: str, status: int, message: str) -> Async
     body = json.dumps({"error": {"code": status, "message": message, "type": "server_error"}}).encode()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 %d Oh\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body))
-        await writer.drain()
-        writer.close()
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(
+                b"HTTP/1.1 %d Oh\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
+            )
+            await writer.drain()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
@@ -406,11 +408,13 @@ class TestBeforeTheFirstByte:
         """An answer that has said that it is whole is given out, whatever its connection does then."""
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            body = ROLE + WORD + STOP + USAGE + DONE
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n" + body)
-            await reader.read()
-            writer.close()
+            with closing(writer), suppress(asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                body = ROLE + WORD + STOP + USAGE + DONE
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9999\r\n\r\n" + body
+                )
+                await reader.read()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         async with server:

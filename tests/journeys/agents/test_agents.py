@@ -30,7 +30,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         yield running
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("own_settings", [False, True], ids=["bare", "own settings"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_completes_its_task(host: Host, tmp_path: Path, name: str, *, own_settings: bool) -> None:
@@ -45,7 +44,6 @@ def test_completes_its_task(host: Host, tmp_path: Path, name: str, *, own_settin
     assert {ROUTES[name]} == set(run.routes)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("own_settings", [False, True], ids=["bare", "own settings"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_sends_its_key(tmp_path: Path, name: str, *, own_settings: bool) -> None:

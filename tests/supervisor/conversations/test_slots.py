@@ -208,6 +208,6 @@ async def test_saving_all_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPat
     """An engine that does not answer keeps nobody from ending it."""
     await bench.serve(0, A)
     bench.engine.hold = asyncio.Event()
-    monkeypatch.setattr(module, "SAVE_ALL_WITHIN", 0.01)
+    monkeypatch.setattr(module, "SAVE_ALL_WITHIN", 0.5)
     await bench.held.save_all()
     assert ["save 0 a"] == bench.engine.calls
