@@ -14,9 +14,9 @@ import pytest
 
 from tests.journeys.host import MODELS, Host, Reply, profile, serving, until
 
-pytestmark = [
-    pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="needs xllamacpp: run scripts/setup test"),
-]
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None, reason="needs xllamacpp: run scripts/setup test"
+)
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 inflate = pytest.importorskip("demo_models.inflate")

@@ -31,11 +31,9 @@ PROGRAM = installed()
 COLD = {"preload": False}
 CONTEXT = 1024
 GO_TEMPLATE = b"{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}<|assistant|>"
-pytestmark = [
-    pytest.mark.skipif(
-        PROGRAM is None, reason="ollama is not installed: run scripts/engines ollama, where Go is installed"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None, reason="ollama is not installed: run scripts/engines ollama, where Go is installed"
+)
 
 
 def served(name: str, tag: str, **more: Any) -> dict[str, Any]:
