@@ -24,6 +24,12 @@ def named(path: Path) -> str:
 
 
 @cache
+def ours() -> frozenset[str]:
+    """Return the names of all modules of ours."""
+    return frozenset(map(named, MODULES))
+
+
+@cache
 def parsed(path: Path) -> ast.Module:
     """Return a module's syntax."""
     return ast.parse(path.read_text("utf-8"))
@@ -65,8 +71,7 @@ def test_no_function_is_too_long() -> None:
 
 def imports(path: Path) -> set[str]:
     """Return the modules of ours that a module needs before it can be used; what a function imports comes later."""
-    modules = {named(other) for other in MODULES}
-    found: set[str] = set()
+    modules, found = ours(), set[str]()
     for node in parsed(path).body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}

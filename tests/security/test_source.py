@@ -27,7 +27,18 @@ def _nodes() -> list[tuple[str, ast.AST]]:
 @cache
 def calls() -> list[tuple[str, str, ast.Call]]:
     """Return the module, the name and the node of every call."""
-    return [(module, ast.unparse(node.func), node) for module, node in _nodes() if isinstance(node, ast.Call)]
+    return [(module, _dotted(node.func), node) for module, node in _nodes() if isinstance(node, ast.Call)]
+
+
+def _dotted(node: ast.expr) -> str:
+    """Return what *node* is called, as far as it consists of names."""
+    match node:
+        case ast.Name():
+            return node.id
+        case ast.Attribute():
+            return f"{_dotted(node.value)}.{node.attr}"
+        case _:
+            return ""
 
 
 def imported() -> dict[str, set[str]]:
