@@ -108,7 +108,8 @@ class Subject:
         # llama-server looks for disconnected clients after a second in which it had no result for any client, /slots included.
         # On a busy machine that second takes longer, and asking again too soon would put it off for ever.
         pause, longer = (0.02, 1.0) if expected else (1.2, 2.0)
-        async with asyncio.timeout(SOON if expected else 3 * SOON):
+        # No longer than that: a long answer would have ended by itself.
+        async with asyncio.timeout(SOON):
             while expected is not await self.busy():
                 await asyncio.sleep(pause)
                 pause *= longer

@@ -32,8 +32,8 @@ from hostd.supervisor.process.child_process import ChildProcess
 from hostd.supervisor.process.engine_records import EngineRecord, KeptLaunch, Mark, folder_id, pid_namespace
 from hostd.supervisor.process.process_identity import boot_id, start_of
 
-_POLITE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that the child never sees, not even before its program runs: it ends when the daemon does."""
+_END_REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that ask a program to end. The child never sees them, not even before its program runs: it ends when the daemon does."""
 
 _log = structlog.get_logger(__name__)
 
@@ -148,7 +148,7 @@ class OrphanReaper:
         script = Path(__file__).with_name("orphan_reaper_child.py")
         # Isolated and without site packages: it starts in milliseconds, holds a few MiB, and imports nothing by accident.
         argv = (sys.executable, "-I", "-S", str(script), self._marks)
-        self._child = ChildProcess.spawn(argv, {}, output=NOTHING, stdin=PIPE, blocked=_POLITE)
+        self._child = ChildProcess.spawn(argv, {}, output=NOTHING, stdin=PIPE, blocked=_END_REQUESTS)
         for pid, record in self._watched.items():
             self._tell(_keep_line(record) if pid in self._kept else _watch_line(record))
 

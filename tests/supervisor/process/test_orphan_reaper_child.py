@@ -13,6 +13,8 @@ import pytest
 from hostd.supervisor.process import orphan_reaper_child
 from hostd.supervisor.process.process_identity import start_of
 
+MARK = f"mark-{os.getpid()}-"
+"""Of this process: the child kills whatever carries it, and these tests may run twice at the same time."""
 SCRIPT = (sys.executable, "-I", "-S", str(Path(orphan_reaper_child.__file__)))
 SLEEPER = (sys.executable, "-I", "-S", "-c", "import signal; print(flush=True); signal.pause()")
 
@@ -34,7 +36,7 @@ def told(process: psutil.Process) -> str:
 
 def tell(*lines: str) -> None:
     """Start the child, say *lines*, and end its input; return when it has ended."""
-    child = subprocess.run((*SCRIPT, "mark-"), input="\n".join(lines).encode(), timeout=10, check=True, env={})
+    child = subprocess.run((*SCRIPT, MARK), input="\n".join(lines).encode(), timeout=10, check=True, env={})
     assert 0 == child.returncode
 
 
@@ -54,13 +56,13 @@ def test_spares_an_engine_that_is_to_outlive_the_daemon() -> None:
     """One that is kept is not killed for its mark either; its neighbour, whose mark is longer, is."""
     kept, other = (
         subprocess.Popen(SLEEPER, stdout=subprocess.PIPE, start_new_session=True, env={"HOSTD_ENGINE": mark})
-        for mark in ("mark-1", "mark-11")
+        for mark in (f"{MARK}1", f"{MARK}11")
     )
     for process in (kept, other):
         assert process.stdout is not None
         process.stdout.readline()
     about = psutil.Process(kept.pid)
-    tell(f"watch {kept.pid} {told(about)}", f"keep {kept.pid} mark-1")
+    tell(f"watch {kept.pid} {told(about)}", f"keep {kept.pid} {MARK}1")
     assert -signal.SIGKILL == other.wait(5)
     assert not ended(about)
     with kept, other:
@@ -91,7 +93,7 @@ def test_forgets(engine: psutil.Process) -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="marks are read from /proc")
 def test_kills_by_mark_what_it_was_never_told_of() -> None:
     """An engine that was started an instant before the daemon died is found by its mark."""
-    with subprocess.Popen(SLEEPER, env={"HOSTD_ENGINE": "mark-9"}, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(SLEEPER, env={"HOSTD_ENGINE": f"{MARK}9"}, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         tell()
