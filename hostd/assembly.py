@@ -252,7 +252,7 @@ def _records(stack: AsyncExitStack, settings: StateSettings) -> tuple[Measuremen
     records.start()
     stack.push_async_callback(asyncio.to_thread, records.close)
     store = MeasurementStore(partial(recorded_footprints, records_file(), measurements_file()), records.measured)
-    return store, records, RequestHistory(records_file(), records.unwritten)
+    return store, records, RequestHistory(records_file(), records.recent, records.unreadable)
 
 
 def _on_cards(options: LoadOptionMonitor, memory: MemoryMonitor, dispatcher: Dispatcher) -> LoadOptionMonitor:

@@ -31,7 +31,7 @@ from hostd.telemetry.sinks import (
     RequestRecord,
     SpeedRecord,
 )
-from hostd.telemetry.sqlite_file import connect, give_back, used_bytes
+from hostd.telemetry.sqlite_file import check, connect, give_back, identity, used_bytes
 
 _LONGEST_LABEL = 64
 
@@ -145,7 +145,21 @@ class Database:
             sqlite3.Error, OSError: It cannot be opened; `is_corrupt` tells whether it is beyond repair.
             UnknownDatabaseError: A later version of hostd wrote it.
         """
+        self._path = path
         self._connection = connect(path, migrations)
+        self._identity = identity(path)
+
+    def is_in_place(self) -> bool:
+        """Return whether the file at the path is still the one that is written to."""
+        return self._identity == identity(self._path)
+
+    def check(self) -> None:
+        """Look at every page.
+
+        Raises:
+            sqlite3.Error: One of them is wrong; `is_corrupt` tells so.
+        """
+        check(self._connection)
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Keep *entries*, all or none of them.

@@ -1,15 +1,16 @@
 """Queries of the database: requests to replay, weekly demand, and the speed of this host as it was measured.
 
 Each query has a connection of its own that cannot write and lasts as long as the query. All of it blocks, so the daemon asks
-from a thread. A file that is missing, locked or corrupt yields no rows: mending it is left to `record_writer`, which has what could
-not be written.
+from a thread. A file that is missing, locked or corrupt yields no rows: mending it is left to `record_writer`, which is told, and
+has what could not be written and what was written last.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, tzinfo
+from heapq import nlargest
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -104,11 +105,20 @@ _SUMS = (
 
 
 class RequestHistory:
-    """The records in *path*, for reading, and those that are *unwritten*."""
+    """The records in *path*, for reading, and those that are in memory, too, as *recent* returns them, the oldest first.
 
-    def __init__(self, path: Path, unwritten: Callable[[], Iterable[RequestRecord]] = tuple) -> None:
+    *unreadable* is called where the file cannot be read for good.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        recent: Callable[[], Sequence[RequestRecord]] = tuple,
+        unreadable: Callable[[], None] = lambda: None,
+    ) -> None:
         self._path = path
-        self._unwritten = unwritten
+        self._recent = recent
+        self._unreadable = unreadable
 
     def requests(self, since: float = 0.0, until: float = float("inf")) -> Iterator[PastRequest]:
         """Yield the requests that arrived in [*since*, *until*), seconds since 1970, in the order of their arrival."""
@@ -119,21 +129,21 @@ class RequestHistory:
     def recorded(self, last: int) -> list[RecordedRequest]:
         """Return the *last* requests that are over, newest first."""
         # The file last: what is written in between is found twice instead of not at all.
-        waiting = self._waiting()
+        recent = nlargest(last, self._recent(), key=lambda each: each.at)
         rows = map(RecordedRequest._make, self._ask(f"{_ROWS} ORDER BY at DESC LIMIT ?", last))
-        found = {(each.at, each.id): each for each in (*waiting, *rows)}
+        found = {(each.at, each.id): each for each in (*map(_recorded, recent), *rows)}
         return sorted(found.values(), key=lambda each: each.at, reverse=True)[:last]
 
     def find(self, request_id: str) -> RecordedRequest | None:
         """Return the last request that had this ``x-request-id``."""
-        waiting = [each for each in self._waiting() if each.id == request_id]
-        if waiting:
-            return waiting[-1]
+        recent = [each for each in self._recent() if each.id == request_id]
+        if recent:
+            return _recorded(recent[-1])
         found = self._ask(f"{_ROWS} WHERE id = ? ORDER BY at DESC LIMIT 1", request_id)
         return next(map(RecordedRequest._make, found), None)
 
-    def _waiting(self) -> list[RecordedRequest]:
-        return [RecordedRequest._make(request_row(each)) for each in self._unwritten()]
+    def _since(self, since: float) -> list[RecordedRequest]:
+        return [_recorded(each) for each in self._recent() if each.at >= since]
 
     def hours(self, since: float, zone: tzinfo | None = None) -> list[HourlyCount]:
         """Return how many requests each model had in each hour from *since* on, in local time or that of *zone*."""
@@ -147,29 +157,29 @@ class RequestHistory:
     def costs(self, by: CostGroup, since: float, zone: tzinfo | None = None) -> Costs:
         """Return what the requests from *since* on came to, by role, model and the like, or day of local time or that of *zone*."""
         # The file last, as in `recorded`; what it holds by then of those in memory is left out there.
-        waiting = [each for each in self._waiting() if each.at >= since]
+        recent = self._since(since)
         column = f"CAST(at / {_QUARTER} AS INTEGER)" if by is CostGroup.DAY else str(by)
-        question = f"SELECT {column}, {_SUMS} FROM requests WHERE at >= ? {_without(waiting)} GROUP BY 1"  # noqa: S608 - as above
-        rows = self._ask(question, since, *_named(waiting))
+        question = f"SELECT {column}, {_SUMS} FROM requests WHERE at >= ? {_without(recent)} GROUP BY 1"  # noqa: S608 - as above
+        rows = self._ask(question, since, *_named(recent))
         if by is CostGroup.DAY:
             kept = ((_day(quarter, zone), CostSums(*sums)) for quarter, *sums in rows)
-            return added_up((*((_day(int(each.at / _QUARTER), zone), _sums(each)) for each in waiting), *kept))
-        named = ((getattr(each, by), _sums(each)) for each in waiting)
+            return added_up((*((_day(int(each.at / _QUARTER), zone), _sums(each)) for each in recent), *kept))
+        named = ((getattr(each, by), _sums(each)) for each in recent)
         kept = ((name, CostSums(*sums)) for name, *sums in rows)
         return added_up((None if name is None else str(name), sums) for name, sums in (*named, *kept))
 
     def routed(self, since: float) -> list[RoutedCount]:
         """Return how many requests of each role took which route from *since* on; a role and reason may come twice."""
-        waiting = [each for each in self._waiting() if each.at >= since]
+        recent = self._since(since)
         question = (
             "SELECT role, CASE route WHEN 'fallback' THEN ifnull(reason, '') END, count(*) FROM requests"  # noqa: S608 - as above
-            f" WHERE at >= ? AND role IS NOT NULL {_without(waiting)} GROUP BY 1, 2"
+            f" WHERE at >= ? AND role IS NOT NULL {_without(recent)} GROUP BY 1, 2"
         )
-        kept = map(RoutedCount._make, self._ask(question, since, *_named(waiting)))
+        kept = map(RoutedCount._make, self._ask(question, since, *_named(recent)))
         return [
             *(
                 RoutedCount(each.role, (each.reason or "") if each.route == "fallback" else None, 1)
-                for each in waiting
+                for each in recent
                 if each.role is not None
             ),
             *kept,
@@ -177,7 +187,7 @@ class RequestHistory:
 
     def unused_models(self, since: float) -> list[UnusedModel]:
         """Return the models that were loaded from *since* on without a request that was sent to them; the longest loads first."""
-        used = {each.model for each in self._waiting() if each.at >= since}
+        used = {each.model for each in self._since(since)}
         question = (
             "SELECT model, count(*), sum(seconds) FROM loads WHERE at >= ?1 AND model NOT IN"
             " (SELECT model FROM requests WHERE at >= ?1 AND model IS NOT NULL) GROUP BY 1 ORDER BY 3 DESC"
@@ -281,25 +291,29 @@ class RequestHistory:
         return MeasuredSpeed(*(round(median(rates), 1) if rates else None for rates in (prompts, outputs)))
 
     def _ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        return ask(self._path, question, *values)
+        return ask(self._path, question, *values, unreadable=self._unreadable)
 
 
-def _without(waiting: Sequence[RecordedRequest]) -> str:
-    """Return the condition that leaves out *waiting*, of which `_named` gives the values.
+def _recorded(record: RequestRecord) -> RecordedRequest:
+    return RecordedRequest._make(request_row(record))
+
+
+def _without(recent: Sequence[RecordedRequest]) -> str:
+    """Return the condition that leaves out *recent*, of which `_named` gives the values.
 
     They are looked up by the index of times once: ``(at, id) NOT IN (VALUES ...)`` compares each row with each of them.
     """
-    if not waiting:
+    if not recent:
         return ""
-    values = ", ".join(["(?, ?)"] * len(waiting))
+    values = ", ".join(["(?, ?)"] * len(recent))
     return (
-        f"AND requests.rowid NOT IN (WITH waiting (at, id) AS (VALUES {values}) SELECT kept.rowid FROM waiting"  # noqa: S608 - ours
-        " CROSS JOIN requests AS kept ON kept.at = waiting.at AND kept.id = waiting.id)"
+        f"AND requests.rowid NOT IN (WITH recent (at, id) AS (VALUES {values}) SELECT kept.rowid FROM recent"  # noqa: S608 - ours
+        " CROSS JOIN requests AS kept ON kept.at = recent.at AND kept.id = recent.id)"
     )
 
 
-def _named(waiting: Sequence[RecordedRequest]) -> Iterator[object]:
-    for each in waiting:
+def _named(recent: Sequence[RecordedRequest]) -> Iterator[object]:
+    for each in recent:
         yield from (each.at, each.id)
 
 

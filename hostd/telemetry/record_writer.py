@@ -2,7 +2,8 @@
 
 The thread alone owns the database. Whatever goes wrong with that, a full disk, a lock, a corrupt file, stays with the thread: it
 is logged once and tried again later. Meanwhile the list is the memory of what was: it can be asked, and the oldest of it give way
-and are counted.
+and are counted. The last entries stay in memory after they are written, for a file that turns out to be lost: a new one begins with
+them.
 """
 
 import asyncio
@@ -50,8 +51,12 @@ _PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _PAUSE_AFTER = 50
 """A pause is so many times as long as the last transaction took: where that is much, fewer of them serve more requests."""
 _BATCH = 2_000
+_REMEMBERED = 500
+"""Entries that stay in memory after they are written."""
 _RETRY, _LONGEST_RETRY = 1.0, 60.0
 _PRUNE_EVERY = 3600.0
+_CHECK_EVERY = 60.0
+"""Seconds between two looks at every page, where a reader could not use a file in which nothing wrong is found."""
 _CLOSE_TIMEOUT = 3.0
 """Seconds that closing waits for the thread."""
 
@@ -79,6 +84,7 @@ class RecordWriter(Sink):
         self._most = most
         self._open = False
         self._awake = False
+        self._doubted = False
         self._waiting: deque[Entry] = deque(maxlen=most)
         self._writer: _Writer | None = None
         self._wake = Event()
@@ -136,11 +142,18 @@ class RecordWriter(Sink):
 
     finished = keep
 
-    def unwritten(self) -> list[RequestRecord]:
-        """Return the requests that are not in the file yet, the oldest first; one that is being written may be in both."""
+    def recent(self) -> list[RequestRecord]:
+        """Return the requests that are not in the file yet and the last of those that are, the oldest first."""
+        # In this order: an entry goes from the first list to the second, and from there to the third.
         waiting, writer = list(self._waiting), self._writer
-        batch = [] if writer is None else list(writer.batch)
-        return [entry for entry in (*batch, *waiting) if isinstance(entry, RequestRecord)]
+        batch, written = ([], ()) if writer is None else (list(writer.batch), writer.written)
+        found = {id(entry): entry for entry in (*written, *batch, *waiting) if isinstance(entry, RequestRecord)}
+        return list(found.values())
+
+    def unreadable(self) -> None:
+        """Look at the file soon, since a reader found it missing or corrupt; may be called from any thread."""
+        self._doubted = True
+        self._wake.set()
 
     def close(self) -> None:
         """Write what is left and close the file. Blocks for a few seconds at most, so it is called from a thread."""
@@ -160,6 +173,9 @@ class RecordWriter(Sink):
         while not self._closing.is_set() or self._waiting or writer.batch:
             self._await_entries(writer)
             self._closing.wait(pause)
+            if self._doubted:
+                self._doubted = False
+                writer.check()
             if self._drain(writer):
                 wait, pause = _RETRY, min(max(_PAUSE, _PAUSE_AFTER * writer.took), _LONGEST_PAUSE)
             elif self._closing.wait(wait):
@@ -169,12 +185,12 @@ class RecordWriter(Sink):
         writer.close()
 
     def _await_entries(self, writer: "_Writer") -> None:
-        """Return once something is to be written, at once while entries keep coming: they need not wake the thread then."""
+        """Return once there is something to do, at once while entries keep coming: they need not wake the thread then."""
         if not self._waiting and not writer.batch:
             # In this order: an entry that comes in between is found below, and one that comes after it wakes us.
             self._wake.clear()
             self._awake = False
-            if not self._waiting and not self._closing.is_set():
+            if not self._waiting and not self._doubted and not self._closing.is_set():
                 self._wake.wait()
 
     def _drain(self, writer: "_Writer") -> bool:
@@ -203,12 +219,14 @@ class _Tell(Protocol):
 class _Writer:
     """The thread's side: opens the file when there is something to write, and again after trouble.
 
-    *took* is how many seconds the last transaction took.
+    *took* is how many seconds the last transaction took, *written* are the last entries that are in the file.
     """
 
     def __init__(self, path: Path, bounds: RetentionBounds, tell: _Tell, *, is_told: bool) -> None:
         self.batch: list[Entry] = []
+        self.written: tuple[Entry, ...] = ()
         self.took = 0.0
+        self._checked: float | None = None
         self._path = path
         self._bounds = bounds
         self._tell = tell
@@ -231,11 +249,14 @@ class _Writer:
         """Write the batch and return whether nothing is left of it; log when that fails first, and when it works again."""
         if not self.batch:
             return True
+        if self._database is not None and not self._database.is_in_place():
+            self._open_again()
         try:
             self._database = self._database or Database(self._path)
             began = time.monotonic()
             self._database.write(self.batch)
             self.took = time.monotonic() - began
+            self.written = (*self.written, *self.batch)[-_REMEMBERED:]
             self.batch = []
             self._taken_in()
             self._prune(self._database)
@@ -247,6 +268,32 @@ class _Writer:
             self._in_trouble = False
             self._tell("records_kept_again", file=str(self._path))
         return True
+
+    def check(self) -> None:
+        """Look whether the file is whole, unless that was done just now."""
+        now = time.monotonic()
+        if self._database is not None and (self._checked is None or now - self._checked >= _CHECK_EVERY):
+            self._checked = now
+            self._open_again()
+
+    def _open_again(self) -> None:
+        """Open the file that is there now; where that is none, or not whole, a new one will begin with what was written last."""
+        self.close()
+        try:
+            if not self._path.exists():
+                self._tell("records_gone", file=str(self._path), why="the file was removed; a new one is begun")
+                self._begin_anew()
+                return
+            self._database = Database(self._path)
+            self._database.check()
+        except (sqlite3.Error, OSError, UnknownDatabaseError) as error:
+            self.close()
+            self._trouble(error)
+
+    def _begin_anew(self) -> None:
+        # In this order, since others read both.
+        self.batch = [*self.written, *self.batch]
+        self.written = ()
 
     def _taken_in(self) -> None:
         if self._older is not None:
@@ -266,6 +313,7 @@ class _Writer:
             with suppress(OSError):
                 aside = set_aside(self._path)
                 self._tell("records_set_aside", file=str(aside), why=f"{error}; a new one is begun")
+                self._begin_anew()
                 return
         if not self._in_trouble:
             self._in_trouble = True

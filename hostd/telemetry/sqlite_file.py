@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ _LOCK_TIMEOUT = 2.0
 """Seconds to wait for another program that holds the file."""
 _INCREMENTAL = 2
 """What SQLite calls a file that can give single pages back."""
+_MAGIC = b"SQLite format 3\0"
+Identity = tuple[int, int]
+"""Device and inode of a file."""
 
 
 class UnknownDatabaseError(Exception):
@@ -60,16 +63,49 @@ def _migrate(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
         db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 
 
-def ask(path: Path, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows that answer *question*, as far as the file at *path* can be read; nothing is ever written to it."""
+def identity(path: Path) -> Identity | None:
+    """Return which file is at *path*; None where there is none, or none that begins as a database does.
+
+    A connection does not notice by itself that its file was removed, replaced or overwritten: it goes on with the pages that it
+    remembers, and what it writes is lost.
+    """
+    try:
+        with closing(os.fdopen(open_private(path, os.O_RDONLY), "rb", buffering=0)) as file:
+            found = os.fstat(file.fileno())
+            return (found.st_dev, found.st_ino) if file.read(len(_MAGIC)) == _MAGIC else None
+    except OSError:
+        return None
+
+
+def check(db: sqlite3.Connection) -> None:
+    """Look at every page.
+
+    Raises:
+        sqlite3.Error: One of them is wrong; `is_corrupt` tells so.
+    """
+    (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if said != "ok":
+        error = sqlite3.DatabaseError(str(said))
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
+
+
+def ask(
+    path: Path, question: str, *values: object, unreadable: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows that answer *question*, as far as the file at *path* can be read; nothing is ever written to it.
+
+    *unreadable* is called where the file is not there, or corrupt.
+    """
     try:
         # SQLite would wait for the writer of a named pipe.
         os.close(open_private(path, os.O_RDONLY))
         where = f"file:{quote(str(path.absolute()))}?mode=ro"
         with closing(sqlite3.connect(where, uri=True, timeout=1.0)) as connection:
             yield from connection.execute(question, values)
-    except (sqlite3.Error, OSError):
-        return
+    except (sqlite3.Error, OSError) as error:
+        if isinstance(error, FileNotFoundError) or is_corrupt(error):
+            unreadable()
 
 
 def used_bytes(db: sqlite3.Connection) -> int:

@@ -1,6 +1,7 @@
 """Keeping records costs requests nothing."""
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -139,6 +140,73 @@ async def test_sets_a_spoilt_file_aside(tmp_path: Path, said: list[structlog.typ
     assert b"no database" * 100 == await asyncio.to_thread(Path(line["file"]).read_bytes)
 
 
+@pytest.mark.parametrize(("harm", "told"), [("overwritten", "records_set_aside"), ("removed", "records_gone")])
+async def test_a_file_lost_while_it_is_used_is_begun_anew(
+    tmp_path: Path, said: list[structlog.typing.EventDict], harm: str, told: str
+) -> None:
+    """A connection goes on with the pages that it remembers; what was written last and what comes is in the new file."""
+    path = tmp_path / "ledger.sqlite"
+    records = RecordWriter(path)
+    history = RequestHistory(path, records.recent, records.unreadable)
+    records.start()
+    records.finished(request(NOW + 1.0, id="one"))
+    await until(lambda: kept(path))
+    if harm == "removed":
+        path.unlink()
+    else:
+        for part in (path, path.with_name("ledger.sqlite-wal")):
+            part.write_bytes(os.urandom(part.stat().st_size))
+    records.finished(request(NOW + 2.0, id="two"))
+    assert ["two", "one"] == [each.id for each in history.recorded(9)]
+    await until(lambda: kept(path))
+    assert ["two", "one"] == [each.id for each in history.recorded(9)]
+    await closed(records)
+    assert [1.0, 2.0] == kept(path)
+    assert [told] == [line["event"] for line in said]
+
+
+async def test_what_only_a_reader_finds_corrupt_is_set_aside(
+    tmp_path: Path, said: list[structlog.typing.EventDict]
+) -> None:
+    """The writer looks at every page then, without an entry to write."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(Database(path)) as database:
+        database.write([request(NOW + at) for at in range(2000)])
+    records = RecordWriter(path)
+    history = RequestHistory(path, records.recent, records.unreadable)
+    records.start()
+    records.finished(request(NOW + 2000.0))
+    await until(lambda: 2001 == len(kept(path)))
+    with path.open("r+b") as file:
+        file.seek(-65536, os.SEEK_END)
+        file.write(os.urandom(65536))
+    history.recorded(2001)
+    await until(lambda: [2000.0] == kept(path))
+    await closed(records)
+    assert ["records_set_aside"] == [line["event"] for line in said]
+
+
+async def test_a_file_without_fault_is_looked_at_once_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever readers say of it: that takes long where it is large."""
+    path, look = tmp_path / "ledger.sqlite", Database.check
+    looks: list[Database] = []
+
+    def looked(database: Database) -> None:
+        looks.append(database)
+        look(database)
+
+    monkeypatch.setattr(Database, "check", looked)
+    records = RecordWriter(path)
+    records.start()
+    for at in range(3):
+        records.finished(request(NOW + at))
+        await until(lambda: at + 1 == len(kept(path)))  # noqa: B023 - called at once
+        records.unreadable()
+    await closed(records)
+    assert 1 == len(looks)
+    assert [0.0, 1.0, 2.0] == kept(path)
+
+
 async def test_trouble_with_the_file_hurts_no_request(tmp_path: Path, said: list[structlog.typing.EventDict]) -> None:
     """A place that cannot be written is told of once; when it can be, that is told too, and nothing was lost meanwhile."""
     path = tmp_path / "ledger.sqlite"
@@ -180,7 +248,7 @@ async def test_what_cannot_be_written_can_be_asked_for(tmp_path: Path) -> None:
     with closing(Database(path)) as database:
         database.write([request(NOW + 1.0, id="one")])
     records = RecordWriter(path)
-    history = RequestHistory(path, records.unwritten)
+    history = RequestHistory(path, records.recent, records.unreadable)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         records.start()

@@ -69,7 +69,7 @@ def _checked(opened: sqlite3.Connection, path: str, version: int) -> DatabaseFac
 def judge(facts: DatabaseFacts, known: int) -> Findings:
     """Return the finding on one database, of which this hostd knows versions up to *known*."""
     if facts.corrupt:
-        why = f"SQLite says: {facts.error}; the daemon sets it aside when it starts, and begins a new one"
+        why = f"SQLite says: {facts.error}; a daemon sets it aside, at its start at the latest, and begins a new one"
         return (warned(f"{facts.path} is damaged", why, "start the daemon anew: hostd serve"),)
     if facts.error:
         return (failed(f"{facts.path} cannot be read", f"SQLite says: {facts.error}", f"ls -l {facts.path}"),)

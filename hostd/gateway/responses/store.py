@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -17,7 +18,15 @@ import structlog
 from hostd.domain.errors import CapacityError
 from hostd.domain.server_settings import StateSettings
 from hostd.telemetry.settled_clock import settled_time
-from hostd.telemetry.sqlite_file import UnknownDatabaseError, connect, give_back, is_corrupt, set_aside
+from hostd.telemetry.sqlite_file import (
+    Identity,
+    UnknownDatabaseError,
+    connect,
+    give_back,
+    identity,
+    is_corrupt,
+    set_aside,
+)
 
 log = structlog.get_logger()
 
@@ -86,6 +95,7 @@ class ResponseStore:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hostd-responses")
         self._connection: sqlite3.Connection | None = None
+        self._identity: Identity | None = None
         self._closed = False
 
     def __repr__(self) -> str:
@@ -138,10 +148,20 @@ class ResponseStore:
             ) from error
 
     def _work(self, work: Callable[[sqlite3.Connection], _Value]) -> _Value:
-        if self._connection is None:
-            self._connection = self._open()
-            self._prune(self._connection)
-        db = self._connection
+        if self._connection is not None and self._identity != identity(self._path):
+            self._close()
+        try:
+            if self._connection is None:
+                self._connection, self._identity = self._open(), identity(self._path)
+                self._prune(self._connection)
+            return self._transact(self._connection, work)
+        except sqlite3.Error as error:
+            if is_corrupt(error):
+                self._close()
+                self._set_aside(error)
+            raise
+
+    def _transact(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], _Value]) -> _Value:
         db.execute("BEGIN IMMEDIATE")
         try:
             done = work(db)
@@ -160,14 +180,19 @@ class ResponseStore:
         except sqlite3.Error as error:
             if not is_corrupt(error):
                 raise
-            log.warning("responses_set_aside", file=str(set_aside(self._path)), why=str(error))
+            self._set_aside(error)
             db = connect(self._path, MIGRATIONS)
         db.execute("PRAGMA secure_delete = ON")
         return db
 
     def _close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _set_aside(self, error: sqlite3.Error) -> None:
+        log.warning("responses_set_aside", file=str(set_aside(self._path)), why=f"{error}; a new one is begun")
 
     def _keep(self, db: sqlite3.Connection, kept: KeptResponse) -> None:
         size = len(kept.response) + 2 * (len(kept.input) + len(kept.output))

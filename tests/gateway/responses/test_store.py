@@ -1,7 +1,10 @@
 """Responses are kept for a bounded time and size, apart by owner, in a file of their own."""
 
 import json
+import os
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,11 @@ def kept(name: str, previous: str = "", *, owner: str = "me", private: bool = Fa
     given, made = f'["{name} asks"]'.encode(), f'["{name} says"]'.encode()
     response = json.dumps({"id": name, "pad": "x" * size}).encode()
     return KeptResponse(name, owner, private, previous, given, made, response, {f"item_{name}": b'{"a":1}'})
+
+
+def set_aside_in(folder: Path) -> list[bytes]:
+    """Return the files that were set aside there."""
+    return [each.read_bytes() for each in folder.glob("*.spoilt-*")]
 
 
 async def test_a_conversation_is_all_that_was_said(store: ResponseStore) -> None:
@@ -135,6 +143,40 @@ async def test_it_is_found_again(store: ResponseStore, tmp_path: Path, clock: Cl
     assert await anew.find("me", "a") is None
     await anew.close()
     assert any(".spoilt-" in each.name for each in path.parent.iterdir())
+
+
+async def test_a_file_lost_while_it_is_used_is_begun_anew(store: ResponseStore, tmp_path: Path) -> None:
+    """Removed or overwritten: what was kept is gone, and what comes is kept where the next daemon finds it."""
+    path = tmp_path / "state" / "responses.sqlite"
+    await store.keep(kept("a"))
+    path.unlink()
+    assert await store.find("me", "a") is None
+    await store.keep(kept("b"))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else all of it is written from the log once more
+    path.write_bytes(b"no database" * 1000)
+    assert await store.find("me", "b") is None
+    await store.keep(kept("c"))
+    again = ResponseStore(path, StateSettings(100.0, 1000), Clock())
+    assert (kept("c").response, kept("c").input) == await again.find("me", "c")
+    await again.close()
+    assert [b"no database" * 1000] == set_aside_in(path.parent)
+
+
+async def test_a_broken_page_is_set_aside_with_its_file(tmp_path: Path, clock: Clock) -> None:
+    """The request that finds it is refused, the next ones are not."""
+    path = tmp_path / "responses.sqlite"
+    before = ResponseStore(path, StateSettings(100.0, 1000), clock)
+    await before.keep(kept("a"))
+    await before.close()
+    path.write_bytes(path.read_bytes()[:4096] + os.urandom(path.stat().st_size - 4096))
+    store = ResponseStore(path, StateSettings(100.0, 1000), clock)
+    with pytest.raises(CapacityError):
+        await store.find("me", "a")
+    await store.keep(kept("b"))
+    assert await store.find("me", "b") is not None
+    await store.close()
+    assert 1 == len(set_aside_in(tmp_path))
 
 
 async def test_a_store_that_fails_loses_no_answer(tmp_path: Path) -> None:
