@@ -1,8 +1,10 @@
 """Fixtures for tests that need a daemon: a shared one, whose engines are mended before each test, or one of their own."""
 
+import gc
+import importlib
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,23 +23,62 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("hostd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hostd")
 
+# Of what collection makes, next to nothing is garbage.
+gc.disable()
+
 _SECTION = "section: "
-_JOURNEYS = Path(__file__).parent / "journeys"
+_TESTS = Path(__file__).parent
+_SLOW = {
+    _TESTS / each
+    for each in ("journeys", "conformance", "security/test_admin_api.py", "dialects/test_typed_requests.py")
+}
+"""Where all tests are slow: the first two start real programs, and to read the others alone takes a second or more."""
 
 OpenDaemon = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Read another part of the files first in each process: the others find compiled what pytest makes of them.
+
+    In a fresh clone that takes as long as all the rest of collecting them.
+    """
+    given = getattr(session.config, "workerinput", None)
+    if given is None:
+        return
+    files = [each for each in sorted(_TESTS.rglob("test_*.py")) if not _is_left_out(each, session.config)]
+    for file in files[int(given["workerid"].removeprefix("gw")) :: given["workercount"]]:
+        # Whatever is wrong with one is told when it is collected.
+        with suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(".".join(file.relative_to(_TESTS.parent).with_suffix("").parts))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read no file in which all tests are slow where those are left out."""
+    return True if _is_left_out(collection_path, config) else None
+
+
+def _is_slow(path: Path) -> bool:
+    return not {path, *path.parents}.isdisjoint(_SLOW)
+
+
+def _is_left_out(path: Path, config: pytest.Config) -> bool:
+    return config.option.markexpr == "not slow" and _is_slow(path)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests before the others, so that no process is left alone with a long one at the end.
-
-    Journeys start the real programs, and all of them count as slow.
-    """
+    """Put files with slow tests before the others, so that no process is left alone with a long one at the end."""
     for item in items:
-        if _JOURNEYS in item.path.parents:
+        if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of each later search for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

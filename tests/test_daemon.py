@@ -139,6 +139,7 @@ async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
         await daemon.http.close()
 
 
+@pytest.mark.slow
 async def test_boots_and_drains(start: Start) -> None:
     """SIGTERM lets the answers in flight finish, then every engine is stopped, and the exit code is 0."""
     daemon = await start(alpha={"skip": 1, "tokens": 20, "token_delay": 0.02}, beta={"load_seconds": 0.1})

@@ -58,6 +58,7 @@ def test_an_end_is_not_kept_where_its_list_is_replaced() -> None:
     assert document.replace({}, without=("messages",)).last("messages") is None
 
 
+@pytest.mark.slow
 @given(mutated_requests())
 def test_every_document_comes_back(body: bytes) -> None:
     """Whatever its values and white space."""

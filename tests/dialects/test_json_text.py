@@ -18,6 +18,7 @@ def nested(depth: int) -> bytes:
     return b"[" * depth + b"]" * depth
 
 
+@pytest.mark.slow
 @given(values, layouts)
 def test_reads_as_python_does(value: Any, layout: dict[str, Any]) -> None:
     """Whatever the layout and the escapes."""

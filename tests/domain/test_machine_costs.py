@@ -40,6 +40,7 @@ def test_what_is_not_said_is_not_made_up() -> None:
     assert (found.kwh, found.energy_usd, found.breaks_even) == (None, None, 700.0)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50))))
 def test_time_that_two_answers_share_counts_once(spans: list[tuple[int, int]]) -> None:
     """As many seconds as have an answer in them."""

@@ -240,9 +240,6 @@ def main() -> None:
     if "--version" in given:
         say("version: 0 (scripted)")
         leave(0)
-    if "--version" in given:
-        say("version: 0 (scripted)")
-        leave(0)
     play(lambda script: LlamaServer(flags, given, script), json.loads(flags.get("script", "{}")))
 
 

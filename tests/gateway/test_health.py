@@ -18,6 +18,7 @@ async def test_is_alive(stage: Stage) -> None:
     assert "ok" == (await stage.get("/healthz")).json["status"]
 
 
+@pytest.mark.slow
 async def test_is_ready_when_the_preload_is_done(open_daemon: OpenDaemon, weights: Path) -> None:
     """503 and when to ask again before, 200 after; alive all the time, and degraded when a model could not be loaded."""
     settings = make_settings(

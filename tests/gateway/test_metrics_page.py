@@ -34,6 +34,7 @@ async def test_joins_the_engines(stage: Stage) -> None:
 UP = "hostd_engine_metrics_up"
 
 
+@pytest.mark.slow
 async def test_outlives_engines(open_daemon: OpenDaemon, weights: Path) -> None:
     """One that hangs costs two seconds, one that is dead or talks nonsense nothing; the others are shown."""
     settings = make_settings(*(make_profile(name, weights) for name in ("well", "hung", "dead", "odd")))

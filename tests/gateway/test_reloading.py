@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import OpenDaemon
 from tests.stage import ENGINE, make_profile, make_settings
 
@@ -13,6 +15,7 @@ HERE = f"server: {{listen: '127.0.0.1:0'}}\nbackends: {{llamacpp: {{command: {js
 NEW = "{name: new, variants: [{backend: llamacpp, path: %s}], warm: {preload: false}}"
 
 
+@pytest.mark.slow
 async def test_puts_files_in_force_or_says_what_is_wrong_with_them(
     open_daemon: OpenDaemon, weights: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ import random
 import time
 from typing import Any
 
+import pytest
+
 from hostd.domain.private_data import DataKind, PrivacySettings, ScanAction
 from hostd.privacy.pattern import Detected
 from hostd.privacy.scanner import Scanner
@@ -32,6 +34,7 @@ def test_a_further_detector_is_asked_for_the_same_text() -> None:
     assert scanner.scan({"m": "Anna"}).values == {"Anna": DataKind.OTHER}
 
 
+@pytest.mark.slow
 def test_no_text_takes_a_time_that_grows_with_its_square() -> None:
     """Twice as much of the worst texts takes about twice as long."""
     rng = random.Random(7)

@@ -1,5 +1,6 @@
 """Which slot a request gets."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def test_what_is_not_known_to_be_less_stays() -> None:
     assert [5] == [slot.tokens for slot in table.held]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from([A, B, C, UNKNOWN]), st.booleans()), max_size=60), st.integers(1, 4))
 def test_no_slot_is_given_twice(steps: list[tuple[ConversationId, bool]], count: int) -> None:
     """Whatever comes and goes: a slot has one request at most, and one is refused only while all are taken."""

@@ -176,6 +176,7 @@ def test_each_answer_is_charged_to_every_owner() -> None:
     assert Charged("local", "1", None, 0.0, 0.0, None, tokens=70, accounts=(ALICE, role)) == charge
 
 
+@pytest.mark.slow
 def test_sessions_do_not_fill_the_memory() -> None:
     """Clients name them as they like: the oldest are forgotten."""
     client = Accounts(minute="2 requests")

@@ -97,6 +97,7 @@ def test_no_request_starves_longer_than_with_others(peer: str, scores: dict[str,
     assert ours.starved < 1.1 * theirs.starved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trace", ["alternating", *PUBLIC_TRACES])
 def test_an_hour_of_clients_in_a_hurry(trace: str) -> None:
     """With queue timeouts of 30 seconds, on the traces that are hardest, no peer misses fewer by a fiftieth.

@@ -174,6 +174,7 @@ def test_a_full_disk_is_known_beforehand(hub: Hub, hostd: Hostd, monkeypatch: py
     assert not any("/store" in path and "range" not in headers for _, path, headers in hub.seen)
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_what_the_next_run_goes_on_with(
     hub: Hub, process: Callable[..., subprocess.Popen[str]], hostd: Hostd, bare_home: Path
 ) -> None:

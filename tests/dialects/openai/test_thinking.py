@@ -88,6 +88,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.sampled_from(sorted(WORDS)), json_values | st.dictionaries(st.sampled_from(sorted(NAMES)), json_values)

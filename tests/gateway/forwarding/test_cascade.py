@@ -12,7 +12,7 @@ from hostd.domain.profile import Role
 from tests.conftest import OpenDaemon
 from tests.stage import CHAT, Stage, make_profile, make_settings, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 ROLES = {
     "auto": Role("auto", ("small", "medium", "large"), cascade=CascadeSettings()),
     "once": Role("once", ("small", "medium", "large"), cascade=CascadeSettings(max_steps=1)),

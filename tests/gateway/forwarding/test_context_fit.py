@@ -12,7 +12,7 @@ from hostd.domain.profile import Role
 from tests.conftest import OpenDaemon
 from tests.stage import Answer, Stage, make_profile, make_settings
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 ROLES = {
     "agent": Role("agent", ("small",), context=FitSettings()),
     "talker": Role("talker", ("small",), context=FitSettings(summary="writer")),

@@ -11,6 +11,8 @@ from hostd.domain.server_settings import KeepAliveForm, ServerSettings
 from tests.conftest import OpenDaemon
 from tests.stage import Answer, Stage, make_profile, make_settings, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def talkative(open_daemon: OpenDaemon, weights: Path) -> AsyncIterator[Stage]:

@@ -84,6 +84,7 @@ def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
 )
 @example([(REQUESTS[0], []), (REQUESTS[1], []), (REQUESTS[0], [])])
 # A head of which a part had come before would be taken for another one, and an end for a beginning.
+@pytest.mark.slow
 @example([(REQUESTS[0], []), (REQUESTS[0] + b"GET /v1/z HTTP/1.1\r\nX-B: ", []), (REQUESTS[0], []), (REQUESTS[0], [])])
 @example([(b"GET /v1/z HTTP/1.1\r\nX-B: ", []), (REQUESTS[0], []), (REQUESTS[0], [])])
 @example([(HEAD % 200, []), (REQUESTS[0], []), (REQUESTS[0], []), (REQUESTS[0], []), (REQUESTS[0], [])])

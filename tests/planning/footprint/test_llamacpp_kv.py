@@ -172,6 +172,7 @@ def test_q8_0_is_seventeen_thirty_seconds_of_f16(shape: Shape, serving: Serving)
     assert sum(half.kv) * 17 == sum(byte.kv) * 32
 
 
+@pytest.mark.slow
 @given(SHAPES, flags())
 def test_wider_types_never_take_less(shape: Shape, serving: Serving) -> None:
     """Memory grows with the bytes per element."""

@@ -56,6 +56,7 @@ def crowds(draw: st.DrawFn, fewest: int, most: int) -> list[EvictionCandidate]:
 SHORT = st.dictionaries(st.sampled_from(POOLS), st.integers(1, 18), min_size=1)
 
 
+@pytest.mark.slow
 @given(candidates=crowds(0, 8), short=SHORT)
 @settings(max_examples=300, deadline=None)
 def test_nothing_cheaper_suffices(candidates: list[EvictionCandidate], short: Mapping[str, int]) -> None:

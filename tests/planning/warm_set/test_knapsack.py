@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def cards(seed: int, count: int, pools: int) -> tuple[list[Alternatives], Needs]
     return items, (1_000_000,) * pools
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(questions())
 def test_no_packing_is_better(question: tuple[list[Alternatives], Needs]) -> None:

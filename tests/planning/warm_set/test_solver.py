@@ -195,6 +195,7 @@ def test_no_set_is_worth_more(question: tuple[list[WarmCandidate], dict[str, int
     assert all(out[each.name].short for each in wanted if each.options and each.name in out)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(questions(), st.randoms(use_true_random=False))
 def test_the_order_of_the_question_does_not_matter(

@@ -42,6 +42,7 @@ def claim(priority: int = 50, pinned: bool = False, demand: float = 0, load_seco
     return WarmCandidate("a", (), priority, pinned, demand, load_seconds)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(CLAIMS)
 def test_what_matters_more_outweighs_all_that_matters_less(pending_loads: list[WarmCandidate]) -> None:

@@ -1,5 +1,6 @@
 """What counts as progress, and for how long computing may stand in for it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,6 +137,7 @@ def test_the_batch_of_a_request_that_was_given_up_is_computed_to_its_end() -> No
     assert 90.0 == seen.alive_at
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0.1, 20.0), st.booleans(), st.booleans()), max_size=60))
 def test_a_prompt_that_is_read_is_never_overdue(batches: list[tuple[float, bool, bool]]) -> None:
     """However long each batch takes within the limit, and whether or not the engine answers or seems to compute."""

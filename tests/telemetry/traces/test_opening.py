@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from structlog.testing import capture_logs
 
 from hostd.domain.profile import Variant
@@ -16,6 +17,7 @@ def served(_model: str) -> Variant:
     return Variant("llamacpp", path="a.gguf")
 
 
+@pytest.mark.slow
 def test_nothing_is_wanted() -> None:
     """And nothing imported: a process of its own has no module of OpenTelemetry then."""
     assert open_traces({}, served, lambda: True) is None
