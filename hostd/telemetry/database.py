@@ -31,7 +31,7 @@ from hostd.telemetry.sinks import (
     RequestRecord,
     SpeedRecord,
 )
-from hostd.telemetry.sqlite_file import check, connect, give_back, identity, used_bytes
+from hostd.telemetry.sqlite_file import HeldFile, check, connect, give_back, used_bytes
 
 _LONGEST_LABEL = 64
 
@@ -145,13 +145,16 @@ class Database:
             sqlite3.Error, OSError: It cannot be opened; `is_corrupt` tells whether it is beyond repair.
             UnknownDatabaseError: A later version of hostd wrote it.
         """
-        self._path = path
         self._connection = connect(path, migrations)
-        self._identity = identity(path)
+        try:
+            self._file = HeldFile(path)
+        except OSError:
+            self._connection.close()
+            raise
 
     def is_in_place(self) -> bool:
         """Return whether the file at the path is still the one that is written to."""
-        return self._identity == identity(self._path)
+        return self._file.is_in_place()
 
     def check(self) -> None:
         """Look at every page.
@@ -235,7 +238,10 @@ class Database:
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        try:
+            self._connection.close()
+        finally:
+            self._file.close()
 
 
 _REQUEST_COLUMNS = (

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -17,8 +18,6 @@ _LOCK_TIMEOUT = 2.0
 _INCREMENTAL = 2
 """What SQLite calls a file that can give single pages back."""
 _MAGIC = b"SQLite format 3\0"
-Identity = tuple[int, int]
-"""Device and inode of a file."""
 
 
 class UnknownDatabaseError(Exception):
@@ -63,18 +62,34 @@ def _migrate(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
         db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 
 
-def identity(path: Path) -> Identity | None:
-    """Return which file is at *path*; None where there is none, or none that begins as a database does.
+class HeldFile:
+    """The file at *path* beside a connection, which does not notice by itself that it was removed, replaced or overwritten.
 
-    A connection does not notice by itself that its file was removed, replaced or overwritten: it goes on with the pages that it
-    remembers, and what it writes is lost.
+    A connection goes on with the pages that it remembers then, and what it writes is lost. Close the connection first: whichever
+    descriptor of a file is closed, the system takes from the process all its locks on it, and without the connection's another
+    program's SQLite removes the log that it writes to.
     """
-    try:
-        with closing(os.fdopen(open_private(path, os.O_RDONLY), "rb", buffering=0)) as file:
-            found = os.fstat(file.fileno())
-            return (found.st_dev, found.st_ino) if file.read(len(_MAGIC)) == _MAGIC else None
-    except OSError:
-        return None
+
+    def __init__(self, path: Path) -> None:
+        """Open *path*.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        self._path = path
+        self._descriptor = open_private(path, os.O_RDONLY)
+
+    def is_in_place(self) -> bool:
+        """Return whether the file is still the one at its path, and begins as a database does."""
+        try:
+            same = os.path.samestat(self._path.lstat(), os.fstat(self._descriptor))
+            return same and os.pread(self._descriptor, len(_MAGIC), 0) == _MAGIC
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
 
 
 def check(db: sqlite3.Connection) -> None:
@@ -98,8 +113,10 @@ def ask(
     *unreadable* is called where the file is not there, or corrupt.
     """
     try:
-        # SQLite would wait for the writer of a named pipe.
-        os.close(open_private(path, os.O_RDONLY))
+        # SQLite follows links, and would wait for the writer of a named pipe. To open and close the file here would cost the daemon
+        # its locks on it, see `HeldFile`.
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return
         where = f"file:{quote(str(path.absolute()))}?mode=ro"
         with closing(sqlite3.connect(where, uri=True, timeout=1.0)) as connection:
             yield from connection.execute(question, values)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -163,6 +164,21 @@ async def test_a_file_lost_while_it_is_used_is_begun_anew(
     await closed(records)
     assert [1.0, 2.0] == kept(path)
     assert [told] == [line["event"] for line in said]
+
+
+async def test_another_program_may_look_at_the_file(tmp_path: Path) -> None:
+    """Its SQLite would remove the log as it ends, as the last that has the file open, if reading here had given up our lock."""
+    path = tmp_path / "ledger.sqlite"
+    records = RecordWriter(path)
+    history = RequestHistory(path)
+    records.start()
+    look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM requests').fetchone()"
+    for at in range(1, 4):
+        records.finished(request(NOW + at))
+        await until(lambda: at == len(history.recorded(9)))  # noqa: B023 - called at once
+        other = await asyncio.create_subprocess_exec(sys.executable, "-c", look, str(path))
+        assert 0 == await other.wait()
+    await closed(records)
 
 
 async def test_what_only_a_reader_finds_corrupt_is_set_aside(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.telemetry.sqlite_file import UnknownDatabaseError, connect, is_corrupt, set_aside
+from hostd.telemetry.sqlite_file import HeldFile, UnknownDatabaseError, ask, connect, is_corrupt, set_aside
 
 MIGRATIONS = ("CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y")
 
@@ -38,6 +38,32 @@ def test_tells_a_spoilt_file_from_other_trouble(tmp_path: Path) -> None:
         connect(path, MIGRATIONS)
     assert not is_corrupt(other.value)
     assert not is_corrupt(OSError("no"))
+
+
+def test_a_file_that_is_no_longer_in_place_is_found(tmp_path: Path) -> None:
+    """Removed, replaced by another, or overwritten; what is written to it otherwise changes nothing."""
+    path = tmp_path / "ledger.sqlite"
+    for harm in (path.unlink, lambda: path.with_name("other").replace(path), lambda: path.write_bytes(b"no database")):
+        path.unlink(missing_ok=True)
+        with closing(connect(path, MIGRATIONS)) as db, closing(HeldFile(path)) as held:
+            db.execute("INSERT INTO a (x) VALUES (1)")
+            path.with_name("other").write_bytes(path.read_bytes())
+            assert held.is_in_place()
+            harm()
+            assert not held.is_in_place()
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Nor is a pipe waited for; what is not there is told."""
+    told: list[str] = []
+    with closing(connect(tmp_path / "real.sqlite", MIGRATIONS)) as db:
+        db.execute("INSERT INTO a (x) VALUES (1)")
+    (tmp_path / "link.sqlite").symlink_to(tmp_path / "real.sqlite")
+    os.mkfifo(tmp_path / "pipe.sqlite")
+    for name, expected in (("real", [(1,)]), ("link", []), ("pipe", []), ("absent", [])):
+        path = tmp_path / f"{name}.sqlite"
+        assert expected == list(ask(path, "SELECT x FROM a", unreadable=lambda: told.append(path.name)))  # noqa: B023
+    assert ["absent.sqlite"] == told
 
 
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:

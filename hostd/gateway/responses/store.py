@@ -19,11 +19,10 @@ from hostd.domain.errors import CapacityError
 from hostd.domain.server_settings import StateSettings
 from hostd.telemetry.settled_clock import settled_time
 from hostd.telemetry.sqlite_file import (
-    Identity,
+    HeldFile,
     UnknownDatabaseError,
     connect,
     give_back,
-    identity,
     is_corrupt,
     set_aside,
 )
@@ -95,7 +94,7 @@ class ResponseStore:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hostd-responses")
         self._connection: sqlite3.Connection | None = None
-        self._identity: Identity | None = None
+        self._file: HeldFile | None = None
         self._closed = False
 
     def __repr__(self) -> str:
@@ -148,11 +147,12 @@ class ResponseStore:
             ) from error
 
     def _work(self, work: Callable[[sqlite3.Connection], _Value]) -> _Value:
-        if self._connection is not None and self._identity != identity(self._path):
+        if self._file is not None and not self._file.is_in_place():
             self._close()
         try:
             if self._connection is None:
-                self._connection, self._identity = self._open(), identity(self._path)
+                self._connection = self._open()
+                self._file = HeldFile(self._path)
                 self._prune(self._connection)
             return self._transact(self._connection, work)
         except sqlite3.Error as error:
@@ -190,6 +190,9 @@ class ResponseStore:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _set_aside(self, error: sqlite3.Error) -> None:
         log.warning("responses_set_aside", file=str(set_aside(self._path)), why=f"{error}; a new one is begun")
