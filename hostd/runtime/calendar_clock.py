@@ -11,8 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]  # it has no types
-from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # as above
-from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]  # as above
+from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]  # as above
 
 from hostd.background_tasks import cancel_all
 from hostd.domain.catalog import Catalog, ProfileChanges
@@ -30,6 +29,21 @@ _JOBS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 def local_now() -> datetime:
     """Return the local time, with its offset from UTC."""
     return datetime.now().astimezone()
+
+
+class Every(BaseTrigger):  # type: ignore[misc]  # as above
+    """An alarm at each full *span* since 1970: the next one after now, however many were missed.
+
+    APScheduler's own triggers go through all that were missed one by one. Where a clock without a battery is set right, those are
+    the minutes of fifty years, for which the event loop would stand still.
+    """
+
+    def __init__(self, span: timedelta) -> None:
+        self._span = span.total_seconds()
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:  # noqa: ARG002 - of its base
+        """Return when the alarm goes off next."""
+        return datetime.fromtimestamp((now.timestamp() // self._span + 1) * self._span, UTC)
 
 
 class CalendarClock:
@@ -66,8 +80,8 @@ class CalendarClock:
         """Post what holds now, and every change from now on; needs the running loop."""
         self._alarms.start()
         # A job that is no coroutine would run in a thread; these return at once, so that no shutdown finds one under way.
-        self._alarms.add_job(self._minute, CronTrigger(second=0, timezone=UTC), id="minute")
-        self._alarms.add_job(self._hour, IntervalTrigger(hours=1, timezone=UTC), id="hour")
+        self._alarms.add_job(self._minute, Every(timedelta(minutes=1)), id="minute")
+        self._alarms.add_job(self._hour, Every(timedelta(hours=1)), id="hour")
         self.check()
         self.learn()
 

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest_asyncio
 import structlog
-from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # it has no types
 
 from hostd.domain.catalog import Catalog, ProfileChanges
 from hostd.domain.profile import Profile, Settings, WarmSettings
@@ -104,14 +103,24 @@ async def test_checks_at_the_beginning_of_each_minute(opened: Callable[..., _Ope
     jobs = {job.id: job for job in stage.clock._alarms.get_jobs()}  # what it is made of is the point
     assert {"minute", "hour"} == set(jobs)
     assert {(None, True, 1)} == {(job.misfire_grace_time, job.coalesce, job.max_instances) for job in jobs.values()}
-    assert timedelta(hours=1) == jobs["hour"].trigger.interval
-    minute = jobs["minute"].trigger
-    assert isinstance(minute, CronTrigger)
+    minute, hour = jobs["minute"].trigger, jobs["hour"].trigger
     opens = FRIDAY.replace(hour=8, minute=30).astimezone(UTC)
     assert opens == minute.get_next_fire_time(None, opens - timedelta(milliseconds=100))
     # On the night when clocks are turned back, too: 02:30 comes twice, and UTC knows no such hour.
     turned = datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN).astimezone(UTC)
     assert turned == minute.get_next_fire_time(turned - timedelta(minutes=1), turned - timedelta(seconds=1))
+    assert opens.replace(hour=8, minute=0) == hour.get_next_fire_time(None, opens)
+
+
+async def test_a_clock_that_is_set_right_goes_through_no_missed_minutes(opened: Callable[..., _Opened]) -> None:
+    """A machine without a battery begins in 1970: the alarm goes off once, and next in the minute after now."""
+    stage = opened()
+    stage.clock.start()
+    for job in stage.clock._alarms.get_jobs():  # what it is made of is the point
+        job.modify(next_run_time=datetime(1970, 1, 1, tzinfo=UTC))
+        assert 1 == len(job._get_run_times(datetime.now(UTC)))
+    stage.clock._alarms.wakeup()
+    await until(lambda: all(job.next_run_time > datetime.now(UTC) for job in stage.clock._alarms.get_jobs()), 2.0)
 
 
 async def test_learns_in_a_thread(opened: Callable[..., _Opened]) -> None:
