@@ -2,7 +2,8 @@
 
 Windows begin and end with a minute, and so do hours and offsets from UTC, so no edge falls between two checks. APScheduler is the
 alarm clock and nothing else: what holds is computed from the wall clock each time, as a level, so that an alarm that is late or
-missed (a laptop that slept, a clock that was set) is made up for within a minute.
+missed (a laptop that slept, a clock that was set ahead) is made up for within a minute. Where a clock is set back, no alarm goes
+off until it is again where it was.
 """
 
 import asyncio
