@@ -31,7 +31,7 @@ from hostd.telemetry.sinks import (
     RequestRecord,
     SpeedRecord,
 )
-from hostd.telemetry.sqlite_file import HeldFile, check, connect, give_back, used_bytes
+from hostd.telemetry.sqlite_file import HeldFile, check_pages, connect, give_back, used_bytes
 
 _LONGEST_LABEL = 64
 
@@ -162,7 +162,7 @@ class Database:
         Raises:
             sqlite3.Error: One of them is wrong; `is_corrupt` tells so.
         """
-        check(self._connection)
+        check_pages(self._connection)
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Keep *entries*, all or none of them.

@@ -92,7 +92,7 @@ class HeldFile:
         os.close(self._descriptor)
 
 
-def check(db: sqlite3.Connection) -> None:
+def check_pages(db: sqlite3.Connection) -> None:
     """Look at every page.
 
     Raises:

@@ -12,7 +12,7 @@ from hostd.doctor.finding import Findings, failed, fine, skipped, warned
 from hostd.gateway.responses import store
 from hostd.paths import records_file, responses_file
 from hostd.telemetry import database
-from hostd.telemetry.sqlite_file import is_corrupt
+from hostd.telemetry.sqlite_file import check_pages, is_corrupt
 
 _KNOWN = {records_file().name: len(database.MIGRATIONS), responses_file().name: len(store.MIGRATIONS)}
 """The newest version of each that this hostd knows."""
@@ -56,13 +56,11 @@ def gather(path: Path, seconds: float) -> DatabaseFacts:
 
 def _checked(opened: sqlite3.Connection, path: str, version: int) -> DatabaseFacts:
     try:
-        (said,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+        check_pages(opened)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
             raise
         return DatabaseFacts(path, version=version, checked=False)
-    if said != "ok":
-        return DatabaseFacts(path, version=version, error=str(said), corrupt=True)
     return DatabaseFacts(path, version=version)
 
 

@@ -78,13 +78,13 @@ def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
     return [data[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(REQUESTS), st.lists(st.integers(1, 120), max_size=2)), min_size=2, max_size=6)
 )
 @example([(REQUESTS[0], []), (REQUESTS[1], []), (REQUESTS[0], [])])
 # A head of which a part had come before would be taken for another one, and an end for a beginning.
-@pytest.mark.slow
 @example([(REQUESTS[0], []), (REQUESTS[0] + b"GET /v1/z HTTP/1.1\r\nX-B: ", []), (REQUESTS[0], []), (REQUESTS[0], [])])
 @example([(b"GET /v1/z HTTP/1.1\r\nX-B: ", []), (REQUESTS[0], []), (REQUESTS[0], [])])
 @example([(HEAD % 200, []), (REQUESTS[0], []), (REQUESTS[0], []), (REQUESTS[0], []), (REQUESTS[0], [])])
